@@ -1,0 +1,146 @@
+"""The named flags: defined disagreements and events between the readings of one probe.
+
+Each flag is one SQL expression over the columns that :data:`engine.store` gathers for a probe
+(view ``outcome_rows``); the expression is the definition and stands nowhere else. A flag is NULL
+where it has no meaning or what it needs was not recorded, and NULL is never counted as False.
+
+Columns that the expressions see:
+
+``first_token`` label of the restricted argmax; ``first_probability`` and ``margin`` restricted to
+the options; ``vocab_token`` text of the vocabulary's argmax; ``vocab_argmax`` the label it spells
+or NULL; ``text_status`` and ``text_label`` of the greedy text (a manual override wins); ``gold``;
+``refusal_label`` the option that is itself a refusal, or NULL; ``majority``, ``majority_status``
+over the samples; ``tied`` whether two options share the highest first-token logprob exactly;
+``hedged`` whether the greedy text hedges.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+LOW_MARGIN = 0.1
+"""Restricted probability between the two likeliest options under which ``low_margin`` is up."""
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """One flag.
+
+    Attributes:
+        name: Its column in ``outcomes``.
+        title: What a tab or column header says.
+        description: One sentence for help texts.
+        expression: Its definition in SQL.
+        source: Where the definition comes from.
+    """
+
+    name: str
+    title: str
+    description: str
+    expression: str
+    source: str
+
+
+FLAGS: tuple[Flag, ...] = (
+    Flag(
+        "mismatch",
+        "mismatch",
+        "The first token's option is not what the text says; a text that names no single option "
+        "counts as a mismatch, and so does a refusal unless the first token chose the option that "
+        "is itself a refusal.",
+        "first_token IS DISTINCT FROM text_label",
+        "M of arXiv:2402.14499, as counted in its released results",
+    ),
+    Flag(
+        "vocab_mismatch",
+        "vocab mismatch",
+        "The likeliest token of the whole vocabulary, blanks stripped, is not the text's letter.",
+        "vocab_argmax IS DISTINCT FROM text_label",
+        "F of arXiv:2402.14499",
+    ),
+    Flag(
+        "same_but_not_first",
+        "same, not first",
+        "The likeliest token is no option, yet the likeliest option is what the text says.",
+        "vocab_argmax IS DISTINCT FROM text_label AND first_token IS NOT DISTINCT FROM text_label",
+        "S of arXiv:2402.14499",
+    ),
+    Flag(
+        "refusal",
+        "refusal",
+        "The text refuses to answer, or picks the option that is itself a refusal.",
+        "text_status = 'refusal' OR (refusal_label IS NOT NULL AND "
+        "coalesce(text_label = refusal_label, false))",
+        "arXiv:2402.14499",
+    ),
+    Flag(
+        "first_refusal",
+        "first-token refusal",
+        "The first token chooses the option that is itself a refusal.",
+        "CASE WHEN refusal_label IS NOT NULL THEN first_token = refusal_label END",
+        "arXiv:2402.14499",
+    ),
+    Flag(
+        "several",
+        "several",
+        "The text endorses more than one option.",
+        "text_status = 'several'",
+        "multi-letter labels of arXiv:2402.14499",
+    ),
+    Flag(
+        "unparsed",
+        "unparsed",
+        "No rule finds an answer in the text.",
+        "text_status = 'unparsed'",
+        "arXiv:2402.13213",
+    ),
+    Flag(
+        "no_option",
+        "none / don't know",
+        "The text answers, but with none of the options or with not knowing.",
+        "text_status IN ('none_of_these', 'dont_know')",
+        "labels X and Z of arXiv:2404.08382",
+    ),
+    Flag(
+        "truncated",
+        "truncated",
+        "The text reached the token limit before it gave an answer.",
+        "text_status = 'truncated'",
+        "a text that was cut is not a text without an answer",
+    ),
+    Flag(
+        "greedy_vs_samples",
+        "greedy vs samples",
+        "Most samples say something else than the greedy text.",
+        "CASE WHEN majority_status IS NOT NULL THEN (majority_status, majority) "
+        "IS DISTINCT FROM (text_status, text_label) END",
+        "arXiv:2407.10457 compares them over runs; this is the same question by question",
+    ),
+    Flag(
+        "off_option_top",
+        "off-option top",
+        "The likeliest first token spells no option label.",
+        "vocab_argmax IS NULL",
+        "arXiv:2402.14499",
+    ),
+    Flag(
+        "tie",
+        "tie",
+        "Two options share the highest first-token logprob exactly; the first one is taken.",
+        "tied",
+        "arXiv:2402.14499 (ties in its float16 logits)",
+    ),
+    Flag(
+        "low_margin",
+        "low margin",
+        f"The two likeliest options are less than {LOW_MARGIN} apart in restricted probability.",
+        f"margin < {LOW_MARGIN}",
+        "near ties flip between batch sizes and number formats",
+    ),
+    Flag(
+        "wrong",
+        "wrong",
+        "The text does not say the gold option; refusals and unread texts are wrong too.",
+        "CASE WHEN gold IS NOT NULL THEN text_label IS DISTINCT FROM gold END",
+        "arXiv:2402.13213 counts unparsed answers as wrong",
+    ),
+)

@@ -1,0 +1,203 @@
+"""The messages between the front process and the worker process.
+
+Each message is one frame on a socket pair: four bytes of length (big endian), then msgpack. The
+front sends :data:`Request` messages, the worker sends :data:`Event` messages. A *job* is one
+request that takes time; its number comes back in every event it causes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.formats import PromptFormat
+from engine.prompt import RenderedPrompt
+from engine.questions import Question
+from engine.records import Distribution, ModelInfo, ProbeResult, ProbeSettings
+
+ErrorKind = Literal["model", "prompt", "memory", "internal"]
+
+
+class ProbeItem(msgspec.Struct, frozen=True):
+    """One question in one format and one option order, to be rendered and probed.
+
+    Attributes:
+        key: The sender's number for it; comes back with the result.
+        question: Already in the order to be shown (see :mod:`engine.perturb`).
+        question_id: Id of the question in its source order.
+        order: Number of the option order.
+        format: Name of one of the formats sent with the job.
+        shots: Worked examples for few-shot formats, in the order shown.
+    """
+
+    key: int
+    question: Question
+    question_id: str
+    order: int
+    format: str
+    shots: tuple[Question, ...] = ()
+
+
+class Load(msgspec.Struct, frozen=True, tag=True):
+    """Load a model; answered by :class:`Loading`, then :class:`Ready` or :class:`Failed`.
+
+    ``tokenizer_only`` loads just what rendering needs. ``batch_size`` 0 means automatic.
+    """
+
+    job: int
+    model: str
+    revision: str | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    quantization: str = "none"
+    batch_size: int = 0
+    tokenizer_only: bool = False
+
+
+class Render(msgspec.Struct, frozen=True, tag=True):
+    """Render one item without probing it; answered by :class:`Rendered` or :class:`Failed`."""
+
+    job: int
+    item: ProbeItem
+    formats: tuple[PromptFormat, ...]
+    max_new_tokens: int = 0
+
+
+class Probe(msgspec.Struct, frozen=True, tag=True):
+    """Probe items; answered by one :class:`Probed` or :class:`Failed` each, then :class:`Done`.
+
+    ``live`` asks for :class:`FirstToken` and :class:`Wrote` events while it runs.
+    """
+
+    job: int
+    items: tuple[ProbeItem, ...]
+    formats: tuple[PromptFormat, ...]
+    settings: ProbeSettings
+    live: bool = False
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Stop a job; acknowledged at once with :class:`Cancelled`, even in the middle of a step."""
+
+    job: int
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag=True):
+    """End the worker; answered by :class:`Bye`."""
+
+
+Request = Load | Render | Probe | Cancel | Shutdown
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    """A model is being loaded; ``stage`` says in words what is happening."""
+
+    job: int
+    stage: str
+
+
+class VocabularyEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One id of the logits vector.
+
+    Attributes:
+        piece: The tokenizer's name for the token, None for an id the tokenizer does not know.
+        raw: The bytes the token stands for.
+        special: Whether it is a special token.
+    """
+
+    piece: str | None
+    raw: bytes
+    special: bool
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The model is loaded. ``vocabulary[i]`` describes token id ``i``."""
+
+    job: int
+    model: ModelInfo
+    vocabulary: tuple[VocabularyEntry, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Rendered(msgspec.Struct, frozen=True, tag=True):
+    """A rendered prompt."""
+
+    job: int
+    key: int
+    prompt: RenderedPrompt
+
+
+class FirstToken(msgspec.Struct, frozen=True, tag=True):
+    """The first-token distribution of an item whose generations are still being written."""
+
+    job: int
+    key: int
+    first: Distribution
+    label_logprobs: list[float]
+
+
+class Wrote(msgspec.Struct, frozen=True, tag=True):
+    """One more token in each running generation of a live item; None where it has ended."""
+
+    job: int
+    key: int
+    step: int
+    token_ids: list[int | None]
+
+
+class Probed(msgspec.Struct, frozen=True, tag=True):
+    """One item is done."""
+
+    job: int
+    key: int
+    prompt: RenderedPrompt
+    result: ProbeResult
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """Every item of a job is done, failed, or dropped by :class:`Cancel`."""
+
+    job: int
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """A job was told to stop; the only event of the job after this is :class:`Done`."""
+
+    job: int
+
+
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """Something the user should know that is no error, e.g. a batch that was halved."""
+
+    job: int
+    sentence: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """A job, or one item of it where ``key`` is not None, can't be done."""
+
+    job: int
+    key: int | None
+    kind: ErrorKind
+    sentence: str
+    hint: str = ""
+
+
+class Bye(msgspec.Struct, frozen=True, tag=True):
+    """The worker is about to exit."""
+
+
+Event = (
+    Loading
+    | Ready
+    | Rendered
+    | FirstToken
+    | Wrote
+    | Probed
+    | Done
+    | Cancelled
+    | Note
+    | Failed
+    | Bye
+)

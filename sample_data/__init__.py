@@ -1,0 +1,1 @@
+"""Sample questions, the embedded teaching model and the script that trains it."""
