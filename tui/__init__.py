@@ -1,0 +1,1 @@
+"""The command line and the explorer. Nothing here imports torch or transformers."""

@@ -1,0 +1,1 @@
+"""The commands of ``logitscope``, one module each; :mod:`tui.cli` puts them together."""

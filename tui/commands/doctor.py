@@ -1,0 +1,36 @@
+"""``logitscope doctor``: what is installed, which device, who holds the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.output import print_json
+
+
+def doctor(
+    db: Annotated[
+        Path | None, typer.Option("--db", help="A database to look at; the demo's when left out.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is installed, what a model would run on and who holds the database."""
+    from engine.demo import demo_path
+
+    from engine.doctor import diagnose
+
+    demo = demo_path()
+    checks = diagnose(db if db is not None else (demo if demo.exists() else None))
+    if json:
+        print_json(checks)
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            mark = "ok" if check.ok else "!!"
+            print(f"{mark}  {check.name:<{width}}  {check.value}")
+            if check.hint and not check.ok:
+                print(f"    {'':<{width}}  {check.hint}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)

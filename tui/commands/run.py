@@ -1,0 +1,132 @@
+"""``logitscope run``: ask a model every question of a file and store everything."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui.output import progress_bar, say
+
+if TYPE_CHECKING:
+    from engine.runs import RunProgress, RunSummary
+
+QuestionsArgument = Annotated[
+    str, typer.Argument(help="csv, jsonl, json, parquet, a folder of csv, or hub:owner/dataset.")
+]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder or a hub id.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", "-f", help="Format names or .toml files, comma-separated.")
+]
+
+
+def run(
+    questions: QuestionsArgument,
+    model: ModelOption,
+    db: Annotated[Path, typer.Option("--db", help="The database; made when it is not there.")],
+    formats: FormatOption = "low,middle,high",
+    limit: Annotated[int | None, typer.Option(help="Only the first N questions.")] = None,
+    samples: Annotated[int, typer.Option(help="Sampled generations a prompt.")] = 8,
+    temperature: Annotated[float, typer.Option(help="Of the samples; greedy is always there.")] = 1,
+    top_p: Annotated[float, typer.Option(help="Nucleus of the samples; 1 is off.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Of the samples; 0 is off.")] = 0,
+    repetition_penalty: Annotated[float, typer.Option(help="Of the samples; 1 is off.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest generation, in tokens.")] = 48,
+    orders: Annotated[int, typer.Option(help="Option orders; the first is as written.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of option orders and samples.")] = 0,
+    revision: Annotated[str | None, typer.Option(help="Commit or branch on the hub.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
+    quantization: Annotated[str, typer.Option(help="none, 8bit or 4bit.")] = "none",
+    batch_size: Annotated[str, typer.Option(help="auto, or prompts a batch.")] = "auto",
+    name: Annotated[str | None, typer.Option(help="What lists call the run.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the same run where it stopped.")
+    ] = False,
+) -> None:
+    """Probe every question in every format and option order; store everything.
+
+    First-token distribution, option likelihoods, greedy text and samples come from one prefill.
+    Ctrl+C stops the run; what is stored stays, and --resume goes on.
+    """
+    from engine.client import WorkerClient
+    from engine.runs import execute, plan_run
+    from engine.store import open_store
+
+    from engine.records import ProbeSettings, SamplerSettings
+
+    plan = plan_run(
+        model=model,
+        source=questions,
+        formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
+        settings=ProbeSettings(
+            samples=samples,
+            max_new_tokens=max_new_tokens,
+            sampler=SamplerSettings(temperature, top_p, top_k, repetition_penalty),
+            seed=seed,
+        ),
+        orders=orders,
+        limit=limit,
+        revision=revision,
+        dtype=dtype,
+        device=device,
+        quantization=quantization,
+        batch_size=_batch_size(batch_size),
+        name=name,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with open_store(db) as store, WorkerClient() as client, progress_bar() as bar:
+        task = bar.add_task("starting", total=plan.planned, detail="")
+
+        def show(progress: RunProgress) -> None:
+            bar.update(
+                task,
+                description=progress.stage,
+                completed=progress.done,
+                total=progress.planned,
+                detail=_detail(progress),
+            )
+            if progress.note:
+                bar.console.print(progress.note, highlight=False)
+
+        summary = execute(store, plan, client, resume=resume, on_progress=show, stop=stop)
+    _conclude(summary, db)
+
+
+def _batch_size(value: str) -> int:
+    """0 for ``auto``, otherwise the number."""
+    if value == "auto":
+        return 0
+    if not value.isdigit() or int(value) < 1:
+        raise typer.BadParameter(f"{value!r} is neither auto nor a number of prompts.")
+    return int(value)
+
+
+def _detail(progress: RunProgress) -> str:
+    parts = [f"{progress.done:,}/{progress.planned:,}"]
+    if progress.rate:
+        parts.append(f"{progress.rate:.1f} probes/s")
+    if progress.eta_s is not None:
+        minutes, seconds = divmod(round(progress.eta_s), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    return "  ".join(parts)
+
+
+def _conclude(summary: RunSummary, db: Path) -> None:
+    """Say how the run ended; the exit code follows."""
+    say(
+        f"Run {summary.run_id} {summary.status}: {summary.stored:,} of {summary.planned:,} probes "
+        f"in {db}."
+    )
+    if summary.message:
+        say(summary.message)
+    if summary.status == "finished":
+        say(f"Look at it with: logitscope {db}")
+        return
+    say("Go on with the same command and --resume.")
+    raise typer.Exit(130 if summary.status == "cancelled" else 1)

@@ -1,0 +1,27 @@
+"""``logitscope sql``: one sandboxed query over a database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.output import TableFormat, print_rows
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT; '-' reads it from standard input.")],
+    db: Annotated[Path, typer.Option("--db", help="The database.")],
+    output_format: Annotated[
+        TableFormat, typer.Option("--output-format", "-o", help="How to print the rows.")
+    ] = "table",
+    json: Annotated[bool, typer.Option("--json", help="Same as --output-format json.")] = False,
+) -> None:
+    """Ask the stored results anything. Nothing can be changed, read or written outside the file."""
+    from engine.console import run_sql
+
+    text = sys.stdin.read() if query == "-" else query
+    result = run_sql(db, text)
+    print_rows(result.columns, result.rows, "json" if json else output_format)
