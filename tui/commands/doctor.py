@@ -16,7 +16,10 @@ def doctor(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is installed, what a model would run on and who holds the database."""
+    """Say what is installed and what a model would run on.
+
+    And what a database holds, or which process holds it.
+    """
     from engine.demo import demo_path
 
     from engine.doctor import diagnose

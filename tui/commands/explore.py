@@ -19,7 +19,7 @@ def explore(
         bool, typer.Option("--read-only", help="Open without the right to change anything.")
     ] = False,
 ) -> None:
-    """Open the explorer on a database, or on the demo."""
+    """Open the explorer (the default)."""
     if db is None:
         path = _recorded_demo()
     elif db.exists():

@@ -34,7 +34,10 @@ def probe(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON (the default).")] = True,
 ) -> None:
-    """Probe one question: prompt, distributions, generations, readings and flags."""
+    """Probe one question; print everything as JSON.
+
+    Prompt, distributions, continuations, generations, readings and flags.
+    """
     del json
     from engine.runs import plan_run, probe_one
 

@@ -18,7 +18,9 @@ def read(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON lines (the default).")] = True,
 ) -> None:
-    """Find the answer in each response and say which rule found it, where.
+    """Find the answers in a file of responses.
+
+    Says which rule found each answer, and where in the text.
 
     Each line holds {"response": "...", "options": {"A": "...", ...}}; the same line comes back
     with "status", "label", "rule" and "span".

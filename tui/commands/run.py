@@ -47,7 +47,9 @@ def run(
         bool, typer.Option("--resume", help="Go on with the same run where it stopped.")
     ] = False,
 ) -> None:
-    """Probe every question in every format and option order; store everything.
+    """Ask a model every question of a file; store everything.
+
+    Each question is probed in every format and option order.
 
     First-token distribution, option likelihoods, greedy text and samples come from one prefill.
     Ctrl+C stops the run; what is stored stays, and --resume goes on.

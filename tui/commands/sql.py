@@ -19,7 +19,10 @@ def sql(
     ] = "table",
     json: Annotated[bool, typer.Option("--json", help="Same as --output-format json.")] = False,
 ) -> None:
-    """Ask the stored results anything. Nothing can be changed, read or written outside the file."""
+    """Ask the stored results anything in SQL.
+
+    Nothing can be changed, and no file outside the database read or written.
+    """
     from engine.console import run_sql
 
     text = sys.stdin.read() if query == "-" else query
