@@ -54,6 +54,10 @@ class ListRow(msgspec.Struct, frozen=True):
     """Label and full-softmax probability of each option's token, for the preview."""
     top_tokens: tuple[tuple[str, float], ...]
     """Text and probability of the few likeliest first tokens, for the preview."""
+    sample_count: int | None = None
+    """Number of samples that ``sample_agreement`` is a share of."""
+    greedy_text: str | None = None
+    """What the model wrote, for the preview."""
 
 
 class ProbeView(msgspec.Struct, frozen=True):
