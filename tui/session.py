@@ -1,0 +1,247 @@
+"""The state behind all screens: one store, the runs in it, the list of probes, the place in it.
+
+Nothing here knows a widget. What changes is told through :meth:`Session.post`, which any thread
+may call; screens subscribe to ``session.signal``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from engine import browse
+from engine.errors import LogitscopeError, StoreError
+from tui.events import (
+    ListingChanged,
+    ListingFailed,
+    MarkChanged,
+    Problem,
+    RunEnded,
+    RunProgressed,
+    RunsChanged,
+    SessionEvent,
+)
+from tui.listing import Listing, Query, materialise
+from tui.live import Live
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.app import App
+    from textual.signal import Signal
+
+    from engine.browse import ListRow, ProbeView, RunRow
+    from engine.client import WorkerClient
+    from engine.runs import RunProgress
+    from engine.store import Store
+
+T = TypeVar("T")
+
+DEFAULT_SOUGHT = "mismatch"
+
+
+class Session:
+    """One opened database and what the user is looking at.
+
+    Attributes:
+        store: The database.
+        read_only: Whether nothing may be changed.
+        demo: Whether this is the recorded demo of the embedded teaching model.
+        live: Runs and re-runs of the model.
+        runs: Every run, newest first.
+        query: What was asked for last; ``listing.query`` is what is shown.
+        listing: The probes shown; None until the first list is there.
+        position: Place of the cursor in the listing.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        read_only: bool = False,
+        demo: bool = False,
+        make_client: Callable[[], WorkerClient] | None = None,
+    ) -> None:
+        self.store = store
+        self.read_only = read_only
+        self.demo = demo
+        self.live = Live(self, make_client)
+        self.runs: list[RunRow] = []
+        self.query: Query | None = None
+        self.listing: Listing | None = None
+        self.position = 0
+        self.signal: Signal[SessionEvent]
+        self._app: App[None] | None = None
+        self._sought = DEFAULT_SOUGHT
+        self._refreshing: Future[None] | None = None
+        self._readers = ThreadPoolExecutor(2, "read")
+        self._lister = ThreadPoolExecutor(1, "list")
+        self._writer = ThreadPoolExecutor(1, "write")
+
+    def attach(self, app: App[None]) -> None:
+        """Tell events through this app from now on."""
+        from textual.signal import Signal
+
+        self._app = app
+        self.signal = Signal(app, "session")
+
+    def post(self, event: SessionEvent) -> None:
+        """Tell every subscriber, in the app's own thread, whichever thread calls."""
+        self._in_app(lambda: self.signal.publish(event))
+
+    def close(self) -> None:
+        """End the worker, the threads and the store, in this order."""
+        self.live.close()
+        for pool in (self._readers, self._lister, self._writer):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+
+    # Runs
+
+    @property
+    def run(self) -> RunRow | None:
+        """The run that is shown."""
+        if self.query is None:
+            return None
+        return next((run for run in self.runs if run.run_id == self.query.run_id), None)
+
+    def load_runs(self) -> None:
+        """Read the runs again; where none is shown yet, show the newest. Blocks."""
+        self.runs = browse.runs(self.store)
+        self.post(RunsChanged())
+        if self.query is None and self.runs:
+            self.open_run(self.runs[0].run_id)
+
+    def run_moved(self, progress: RunProgress) -> None:
+        """The run that is going stored something; from its own thread."""
+        self.runs = browse.runs(self.store)
+        self.post(RunProgressed(progress))
+        running = next((run.run_id for run in self.runs if run.status == "running"), None)
+        if self.query is not None and self.query.run_id == running:
+            self.refresh()
+
+    def run_ended(self, ended: RunEnded) -> None:
+        """The run is over; from its own thread."""
+        self.runs = browse.runs(self.store)
+        self.refresh()
+        self.post(ended)
+
+    def open_run(self, run_id: int) -> None:
+        """Show a run from its first question, without filter."""
+        self.show(Query(run_id))
+        self.post(RunsChanged())
+
+    # The list
+
+    def show(self, query: Query) -> None:
+        """Carry out a query in the background; the listing changes when it is done."""
+        if query.flag is not None:
+            self._sought = query.flag
+        self.query = query
+        self._lister.submit(self._list, query)
+
+    def refresh(self) -> None:
+        """Carry out the query in force again in the background: rows were stored."""
+        if self.query is not None and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = self._lister.submit(self._list, self.query)
+
+    def _list(self, query: Query) -> None:
+        if query != self.query:
+            return
+        try:
+            listing = materialise(self.store, query, self._sought)
+        except StoreError as error:
+            self._in_app(self._reject, query, error.sentence)
+        else:
+            self._in_app(self._adopt, listing)
+
+    def _in_app(self, change: Callable[..., None], *args: object) -> None:
+        """Carry out a change of the state in the app's own thread."""
+        if self._app is not None:
+            self._app.call_later(change, *args)
+
+    def _reject(self, query: Query, sentence: str) -> None:
+        """Keep the listing in force and say why."""
+        if query == self.query and self.listing is not None:
+            self.query = self.listing.query
+        self.signal.publish(ListingFailed(query, sentence))
+
+    def _adopt(self, listing: Listing) -> None:
+        """Put a listing in force, keeping the cursor on its probe where it is still there."""
+        if listing.query != self.query:
+            return
+        before, current = self.listing, self.probe_id
+        self.listing = listing
+        place = listing.place(current) if current is not None else None
+        if place is None:
+            refreshed = before is not None and before.query == listing.query
+            place = min(self.position, max(len(listing) - 1, 0)) if refreshed else 0
+        self.position = place
+        self.signal.publish(ListingChanged(listing))
+
+    async def rows(self, ids: Sequence[int]) -> list[ListRow]:
+        """The rows of some probes, read off the event loop."""
+        return await self._off_loop(lambda: browse.list_rows(self.store, ids))
+
+    def view(self, probe_id: int) -> ProbeView:
+        """One probe, whole. Blocks; ``await view_async`` does not."""
+        return browse.probe_view(self.store, probe_id)
+
+    async def view_async(self, probe_id: int) -> ProbeView:
+        """One probe, whole, read off the event loop."""
+        return await self._off_loop(lambda: self.view(probe_id))
+
+    async def _off_loop(self, read: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    # The place in it
+
+    @property
+    def probe_id(self) -> int | None:
+        """The probe under the cursor."""
+        if self.listing is None or not len(self.listing):
+            return None
+        return int(self.listing.ids[self.position])
+
+    @property
+    def sought(self) -> str:
+        """The flag that next/previous flagged look for: the last tab's, at first mismatch."""
+        return self.listing.sought if self.listing is not None else self._sought
+
+    def move_to(self, position: int) -> int | None:
+        """Put the cursor on a place of the list; returns the probe there."""
+        if self.listing is None or not 0 <= position < len(self.listing):
+            return None
+        self.position = position
+        return self.probe_id
+
+    def step(self, delta: int) -> int | None:
+        """Go to the next (1) or previous (-1) probe of the list; None where there is none."""
+        return self.move_to(self.position + delta)
+
+    def step_flagged(self, delta: int) -> int | None:
+        """Go to the next (1) or previous (-1) probe with the flag that is looked for."""
+        if self.listing is None:
+            return None
+        place = self.listing.next_flagged(self.position, delta)
+        return self.move_to(place) if place is not None else None
+
+    # Changes
+
+    def toggle_mark(self, probe_id: int) -> None:
+        """Mark a probe or take its mark away; told as :class:`MarkChanged`."""
+        self._write(lambda: self.post(MarkChanged(probe_id, self.store.toggle_mark(probe_id))))
+
+    def _write(self, change: Callable[[], None]) -> Future[None]:
+        def attempt() -> None:
+            try:
+                change()
+            except LogitscopeError as error:
+                self.post(Problem(error.sentence, error.hint))
+
+        return self._writer.submit(attempt)
+
+    def rerun(self, probe_id: int) -> None:
+        """Ask the model again, live; told as ``Rerun...`` events."""
+        self.live.rerun(probe_id)
