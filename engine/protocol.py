@@ -2,12 +2,15 @@
 
 Each message is one frame on a socket pair: four bytes of length (big endian), then msgpack. The
 front sends :data:`Request` messages, the worker sends :data:`Event` messages. A *job* is one
-request that takes time; its number comes back in every event it causes.
+request that takes time; its number comes back in every event it causes. :class:`Gone` never
+crosses the pipe: the client makes it when the worker can no longer speak.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import struct
+from collections.abc import Callable
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -42,7 +45,8 @@ class ProbeItem(msgspec.Struct, frozen=True):
 class Load(msgspec.Struct, frozen=True, tag=True):
     """Load a model; answered by :class:`Loading`, then :class:`Ready` or :class:`Failed`.
 
-    ``tokenizer_only`` loads just what rendering needs. ``batch_size`` 0 means automatic.
+    ``batch_size`` 0 means automatic. ``tokenizer_only`` loads just what rendering needs, which is
+    too little for a :class:`Ready`: it is answered by :class:`Done`.
     """
 
     job: int
@@ -78,7 +82,10 @@ class Probe(msgspec.Struct, frozen=True, tag=True):
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
-    """Stop a job; acknowledged at once with :class:`Cancelled`, even in the middle of a step."""
+    """Stop a job; acknowledged at once with :class:`Cancelled`, even in the middle of a step.
+
+    A job that has already ended is not acknowledged: its last event is on the way.
+    """
 
     job: int
 
@@ -185,19 +192,58 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Bye(msgspec.Struct, frozen=True, tag=True):
-    """The worker is about to exit."""
+    """The worker is about to exit because it was asked to; its last event."""
 
 
-Event = (
-    Loading
-    | Ready
-    | Rendered
-    | FirstToken
-    | Wrote
-    | Probed
-    | Done
-    | Cancelled
-    | Note
-    | Failed
-    | Bye
+class Gone(msgspec.Struct, frozen=True, tag=True):
+    """The worker ended without being asked; made by the client, the last event of that worker.
+
+    Attributes:
+        exit_code: As in :class:`subprocess.Popen`: negative for a signal.
+        sentence: What happened.
+        hint: What would help.
+    """
+
+    exit_code: int
+    sentence: str
+    hint: str
+
+
+JobEvent = (
+    Loading | Ready | Rendered | FirstToken | Wrote | Probed | Done | Cancelled | Note | Failed
 )
+Event = JobEvent | Bye | Gone
+
+LONGEST_FRAME = 1 << 30
+"""Bytes; a longer length can only come from a damaged stream."""
+
+_LENGTH = struct.Struct("!I")
+_encode = msgspec.msgpack.Encoder().encode
+decode_request: Callable[[bytes], Request] = msgspec.msgpack.Decoder(Request).decode
+decode_event: Callable[[bytes], Event] = msgspec.msgpack.Decoder(Event).decode
+
+
+def frame(message: Request | Event) -> bytes:
+    """Encode one message with its length in front."""
+    body = _encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """Read the body of one message from a buffered binary stream.
+
+    Returns:
+        The body, or None where the stream has ended, be it in the middle of a message (a killed
+        process writes no last words).
+
+    Raises:
+        ValueError: The length can't be one.
+    """
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    if length > LONGEST_FRAME:
+        raise ValueError(f"A message of {length} bytes: the stream is damaged.")
+    body = stream.read(length)
+    return body if len(body) == length else None

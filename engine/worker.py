@@ -1,0 +1,346 @@
+"""The worker process: owns torch and the model, answers :mod:`engine.protocol` requests.
+
+``python -m engine.worker --fd N`` serves the socket it inherited as file descriptor N. One thread
+listens, so that a cancelled job is acknowledged in the middle of a decode step; the main thread
+works, one job after the other. The process ends when it is told to or when the socket closes,
+so it never outlives the front process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import queue
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from engine.errors import LogitscopeError, ModelError
+from engine.formats import PromptFormat
+from engine.protocol import (
+    Bye,
+    Cancel,
+    Cancelled,
+    Done,
+    ErrorKind,
+    Event,
+    Failed,
+    FirstToken,
+    JobEvent,
+    Load,
+    Loading,
+    Note,
+    Probe,
+    Probed,
+    ProbeItem,
+    Ready,
+    Render,
+    Rendered,
+    Request,
+    Shutdown,
+    Wrote,
+    decode_request,
+    frame,
+    read_frame,
+)
+from engine.records import Distribution, ProbeResult, ProbeSettings
+
+if TYPE_CHECKING:
+    from engine.model import LoadedModel
+    from engine.probe import Prober
+    from engine.prompt import RenderedPrompt
+
+NICENESS = 10
+"""The screen shares the processor with the model and must win."""
+
+OnFirst = Callable[[int, Distribution, list[float]], None]
+OnStep = Callable[[int, int, list[int | None]], None]
+
+
+class Backend(Protocol):
+    """What does the work; the message loop around it does not know torch."""
+
+    def load(self, request: Load, on_stage: Callable[[str], None]) -> Ready | None:
+        """Load a model; None where only the tokenizer was wanted."""
+
+    def render(self, item: ProbeItem, fmt: PromptFormat, max_new_tokens: int) -> RenderedPrompt:
+        """Render one item for the loaded tokenizer."""
+
+    def probe(
+        self,
+        prompts: Sequence[RenderedPrompt],
+        settings: ProbeSettings,
+        *,
+        cancelled: Callable[[], bool],
+        on_first: OnFirst | None,
+        on_step: OnStep | None,
+        on_note: Callable[[str], None],
+    ) -> Iterator[tuple[int, ProbeResult]]:
+        """Probe prompts with the loaded model; yields indexes and results as they finish."""
+
+
+class TorchBackend:
+    """The real thing. Imports torch with the first model."""
+
+    def __init__(self) -> None:
+        self._tokenizer: object = None
+        self._loaded: LoadedModel | None = None
+        self._prober: Prober | None = None
+        self._batch_size = 0
+
+    def load(self, request: Load, on_stage: Callable[[str], None]) -> Ready | None:
+        """Load a model, or only its tokenizer."""
+        on_stage("importing torch")
+        from engine.model import load_model, load_tokenizer
+
+        # The old model goes first: two at once may not fit.
+        self._tokenizer = self._loaded = self._prober = None
+        if request.tokenizer_only:
+            on_stage("loading the tokenizer")
+            self._tokenizer = load_tokenizer(request.model, request.revision)
+            return None
+        from engine.probe import Prober
+
+        self._loaded = load_model(request, on_stage)
+        self._tokenizer = self._loaded.tokenizer
+        self._prober = Prober(self._loaded)
+        self._batch_size = request.batch_size
+        return Ready(
+            request.job, self._loaded.info, self._loaded.vocabulary, tuple(self._loaded.notes)
+        )
+
+    def render(self, item: ProbeItem, fmt: PromptFormat, max_new_tokens: int) -> RenderedPrompt:
+        """Render one item."""
+        from engine.prompt import render
+
+        if self._tokenizer is None:
+            raise ModelError("No model is loaded.", "Load one first.")
+        return render(
+            item.question,
+            item.question_id,
+            item.order,
+            fmt,
+            self._tokenizer,
+            shots=item.shots,
+            window=self._loaded.info.window if self._loaded else None,
+            max_new_tokens=max_new_tokens,
+        )
+
+    def probe(
+        self,
+        prompts: Sequence[RenderedPrompt],
+        settings: ProbeSettings,
+        *,
+        cancelled: Callable[[], bool],
+        on_first: OnFirst | None,
+        on_step: OnStep | None,
+        on_note: Callable[[str], None],
+    ) -> Iterator[tuple[int, ProbeResult]]:
+        """Probe prompts in batches."""
+        if self._prober is None:
+            raise ModelError("No model is loaded.", "Load one first.")
+        return self._prober.probe(
+            prompts,
+            settings,
+            batch_size=self._batch_size,
+            cancelled=cancelled,
+            on_first=on_first,
+            on_step=on_step,
+            on_note=on_note,
+        )
+
+
+class Worker:
+    """Serves one connection with one backend.
+
+    A job is *open* from the moment its request is read until its last event is sent. Sending and
+    cancelling share a lock, so nothing but :class:`Done` can follow a :class:`Cancelled`.
+    """
+
+    def __init__(self, connection: socket.socket, backend: Backend) -> None:
+        self._connection = connection
+        self._backend = backend
+        self._lock = threading.Lock()
+        self._open: dict[int, threading.Event] = {}
+        self._requests: queue.SimpleQueue[Load | Render | Probe] = queue.SimpleQueue()
+
+    def serve(self) -> NoReturn:
+        """Work until told to stop or until the other end is closed."""
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        while True:
+            request = self._requests.get()
+            try:
+                last = self._work(request)
+            except Exception as error:
+                last = self._failure(request.job, None, error)
+            self._end(last)
+
+    def _listen(self) -> None:
+        """Read requests; ends the process when there is nothing more to read."""
+        try:
+            with self._connection.makefile("rb") as stream:
+                while (body := read_frame(stream)) is not None:
+                    self._accept(decode_request(body))
+        except ConnectionError:
+            _exit(0)
+        except Exception:
+            traceback.print_exc()
+            _exit(1)
+        _exit(0)
+
+    def _accept(self, request: Request) -> None:
+        if isinstance(request, Cancel):
+            self._cancel(request.job)
+        elif isinstance(request, Shutdown):
+            with self._lock:
+                self._write(Bye())
+            _exit(0)
+        else:
+            with self._lock:
+                self._open[request.job] = threading.Event()
+            self._requests.put(request)
+
+    def _cancel(self, job: int) -> None:
+        with self._lock:
+            cancelled = self._open.get(job)
+            if cancelled is not None and not cancelled.is_set():
+                cancelled.set()
+                self._write(Cancelled(job))
+
+    def _work(self, request: Load | Render | Probe) -> JobEvent:
+        """Do one job; returns its last event."""
+        if self._open[request.job].is_set():
+            return Done(request.job)
+        if isinstance(request, Load):
+            job = request.job
+            ready = self._backend.load(request, lambda stage: self._emit(Loading(job, stage)))
+            return ready or Done(job)
+        if isinstance(request, Render):
+            fmt = _by_name(request.formats)[request.item.format]
+            prompt = self._backend.render(request.item, fmt, request.max_new_tokens)
+            return Rendered(request.job, request.item.key, prompt)
+        self._probe(request)
+        return Done(request.job)
+
+    def _probe(self, request: Probe) -> None:
+        job, cancelled = request.job, self._open[request.job].is_set
+        prompts, keys = self._render_all(request)
+        if not prompts:
+            return
+
+        def on_first(index: int, first: Distribution, label_logprobs: list[float]) -> None:
+            self._emit(FirstToken(job, keys[index], first, label_logprobs))
+
+        def on_step(index: int, step: int, token_ids: list[int | None]) -> None:
+            self._emit(Wrote(job, keys[index], step, token_ids))
+
+        results = self._backend.probe(
+            prompts,
+            request.settings,
+            cancelled=cancelled,
+            on_first=on_first if request.live else None,
+            on_step=on_step if request.live else None,
+            on_note=lambda sentence: self._emit(Note(job, sentence)),
+        )
+        for index, result in results:
+            self._emit(Probed(job, keys[index], prompts[index], result))
+
+    def _render_all(self, request: Probe) -> tuple[list[RenderedPrompt], list[int]]:
+        """Render every item; one that can't be rendered fails alone. Returns prompts and keys."""
+        formats = _by_name(request.formats)
+        budget = request.settings.max_new_tokens if request.settings.generations else 0
+        prompts: list[RenderedPrompt] = []
+        keys: list[int] = []
+        for item in request.items:
+            if self._open[request.job].is_set():
+                break
+            try:
+                prompts.append(self._backend.render(item, formats[item.format], budget))
+            except Exception as error:
+                self._emit(self._failure(request.job, item.key, error))
+            else:
+                keys.append(item.key)
+        return prompts, keys
+
+    def _failure(self, job: int, key: int | None, error: Exception) -> Failed:
+        """Say what went wrong; only what nobody foresaw leaves a traceback, in the log."""
+        if isinstance(error, LogitscopeError):
+            kind: ErrorKind = "model" if isinstance(error, ModelError) else "prompt"
+            return Failed(job, key, kind, error.sentence, error.hint)
+        traceback.print_exception(error)
+        if _out_of_memory(error):
+            return Failed(
+                job,
+                key,
+                "memory",
+                "The model ran out of memory.",
+                "Try a smaller batch size, another dtype or another device.",
+            )
+        return Failed(
+            job,
+            key,
+            "internal",
+            f"The worker stumbled over something unforeseen: {_one_line(error)}",
+            "The worker's log has the details.",
+        )
+
+    def _emit(self, event: JobEvent) -> None:
+        """Send an event of an open job, unless the job was cancelled."""
+        with self._lock:
+            if not self._open[event.job].is_set():
+                self._write(event)
+
+    def _end(self, last: JobEvent) -> None:
+        """Send the last event of a job and forget the job."""
+        with self._lock:
+            cancelled = self._open.pop(last.job).is_set()
+            self._write(Done(last.job) if cancelled else last)
+
+    def _write(self, event: Event) -> None:
+        try:
+            self._connection.sendall(frame(event))
+        except ConnectionError:
+            _exit(0)
+
+
+def _by_name(formats: Sequence[PromptFormat]) -> dict[str, PromptFormat]:
+    return {fmt.name: fmt for fmt in formats}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, on the accelerator or in main memory."""
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}"
+
+
+def _exit(code: int) -> NoReturn:
+    """End the process at once: the worker owns nothing that needs closing."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main(backend: Backend) -> NoReturn:
+    """Serve the inherited socket named by ``--fd``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    descriptor: int = parser.parse_known_args()[0].fd
+    os.set_inheritable(descriptor, False)
+    os.nice(NICENESS)
+    faulthandler.enable()
+    Worker(socket.socket(fileno=descriptor), backend).serve()
+
+
+if __name__ == "__main__":
+    main(TorchBackend())
