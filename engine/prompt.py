@@ -2,72 +2,286 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import msgspec
 
-from engine.records import ContinuationKind
+from engine.chat import apply_template, chat_template
+from engine.errors import FormatError
+from engine.formats import PromptFormat, render_template
+from engine.perturb import reorder
+from engine.questions import Option, Question
+from engine.rendered import ForcedContinuation, PromptWarning, RenderedPrompt, SpellingToken
+from engine.tokens import Tokenizer, encode, leading_ids, tokenise_answers
+
+__all__ = [
+    "ForcedContinuation",
+    "PromptParts",
+    "PromptWarning",
+    "RenderedPrompt",
+    "SpellingToken",
+    "Tokenizer",
+    "render",
+    "render_text",
+]
 
 
-class PromptWarning(msgspec.Struct, frozen=True):
-    """Something about a rendered prompt that changes or distorts what is measured.
-
-    Attributes:
-        code: A stable name, e.g. ``double-bos``.
-        message: One sentence that names the problem and the fix.
-    """
-
-    code: str
-    message: str
-
-
-class SpellingToken(msgspec.Struct, frozen=True):
-    """The first token of one spelling of an option label in this prompt's context."""
-
-    label: str
-    spelling: str
-    token_id: int
-    whole: bool
-
-
-class ForcedContinuation(msgspec.Struct, frozen=True):
-    """The tokens of one option as a continuation of this prompt, tokenised jointly with it."""
-
-    label: str
-    kind: ContinuationKind
-    text: str
-    token_ids: tuple[int, ...]
-
-
-class RenderedPrompt(msgspec.Struct, frozen=True):
-    """One prompt exactly as the model receives it.
+class PromptParts(msgspec.Struct, frozen=True):
+    """The texts that a format makes of a question, before any tokenizer.
 
     Attributes:
-        question_id: The question it was made from.
-        format: Name of the prompt format.
-        order: Number of the option order; 0 is the order of the source.
-        labels: Option labels as shown, in order.
-        text: The whole prompt, chat template and special tokens included.
-        token_ids: Its tokens.
-        pieces: The tokens as the tokenizer names them.
-        label_ids: For each option, the token id its label has in this context.
-        spellings: Every spelling of every label.
-        continuations: Label and text of every option, as forced continuations.
-        chat: Whether the tokenizer's chat template was used.
-        shots: Number of worked examples that the prompt holds.
-        dropped_tokens: Tokens cut from the left to fit the model's window.
-        warnings: What to know about this prompt.
+        system: The system turn; empty for none.
+        user: The user turn: header, worked examples and the question.
+        prefill: The beginning of the assistant's turn; empty for none.
+        shots: Number of worked examples in ``user``.
     """
 
-    question_id: str
-    format: str
-    order: int
-    labels: tuple[str, ...]
+    system: str
+    user: str
+    prefill: str
+    shots: int
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The turns as chat messages, the prefill as an unfinished assistant turn."""
+        turns = (("system", self.system), ("user", self.user), ("assistant", self.prefill))
+        return [{"role": role, "content": text} for role, text in turns if text]
+
+    @property
+    def raw(self) -> str:
+        """The parts as one text: a blank line after the system text, the prefill as an answer."""
+        system = f"{self.system}\n\n" if self.system else ""
+        prefill = _delimiter(self.user) + self.prefill if self.prefill else ""
+        return system + self.user + prefill
+
+
+def render_text(
+    question: Question, fmt: PromptFormat, *, shots: Sequence[Question] = ()
+) -> PromptParts:
+    """Fill a format's templates, without a tokenizer.
+
+    Args:
+        question: In the order to be shown; its own labels are used.
+        fmt: The format.
+        shots: Questions with a gold label for worked examples, all used, in the order given.
+
+    Raises:
+        FormatError: A template fails on this question.
+    """
+    examples = [_shot(shot, fmt) for shot in shots]
+    values = _values(question, fmt)
+    header = render_template(fmt, "header", values)
+    return PromptParts(
+        system=render_template(fmt, "system", values),
+        user="".join([header, *examples, render_template(fmt, "user", values)]),
+        prefill=render_template(fmt, "prefill", values),
+        shots=len(examples),
+    )
+
+
+def render(
+    question: Question,
+    question_id: str,
+    order: int,
+    fmt: PromptFormat,
+    tokenizer: Tokenizer,
+    *,
+    shots: Sequence[Question] = (),
+    window: int | None = None,
+    max_new_tokens: int = 0,
+) -> RenderedPrompt:
+    """Render one prompt: its text, its tokens, and the tokens of every possible answer.
+
+    Args:
+        question: In the order to be shown (see :mod:`engine.perturb`).
+        question_id: Id of the question in its source order.
+        order: Number of the option order.
+        fmt: The format.
+        tokenizer: The model's tokenizer.
+        shots: Candidates for worked examples; the first ``fmt.shots`` with a gold label are used.
+        window: Longest context in tokens; None for no limit.
+        max_new_tokens: Tokens of the window to leave free for a generation.
+
+    Raises:
+        FormatError: A template fails, or the window leaves no room for a prompt.
+    """
+    usable = [shot for shot in shots if shot.gold is not None][: fmt.shots]
+    draft = _draft(question, fmt, tokenizer, usable)
+    if fmt.too_long == "drop-shots" and window is not None:
+        while draft.shots and len(draft.token_ids) + max_new_tokens > window:
+            draft = _draft(question, fmt, tokenizer, usable[: draft.shots - 1])
+    options = [(option.label, option.text) for option in question.options]
+    answers = tokenise_answers(tokenizer, draft.text, draft.text_ids, draft.delimiter, options)
+    longest = max(len(answer.token_ids) for answer in answers.continuations)
+    token_ids = _cut(draft.token_ids, window, max(max_new_tokens, longest), tokenizer.bos_token_id)
+    dropped = len(draft.token_ids) - len(token_ids)
+    leading = tokenizer.convert_ids_to_tokens(list(draft.leading))
+    warnings = (
+        *draft.warnings,
+        *_begin_warnings(token_ids, tokenizer),
+        *_length_warnings(fmt, len(usable), draft.shots, dropped),
+        *answers.warnings,
+    )
+    return RenderedPrompt(
+        question_id=question_id,
+        format=fmt.name,
+        order=order,
+        labels=question.labels,
+        text="".join(leading) + draft.text,
+        token_ids=token_ids,
+        pieces=tuple(tokenizer.convert_ids_to_tokens(list(token_ids))),
+        label_ids=answers.label_ids,
+        spellings=answers.spellings,
+        continuations=answers.continuations,
+        chat=draft.chat,
+        shots=draft.shots,
+        dropped_tokens=dropped,
+        warnings=warnings,
+    )
+
+
+class _Draft(msgspec.Struct, frozen=True):
+    """A prompt before it is cut to the window."""
+
     text: str
-    token_ids: tuple[int, ...]
-    pieces: tuple[str, ...]
-    label_ids: tuple[int, ...]
-    spellings: tuple[SpellingToken, ...]
-    continuations: tuple[ForcedContinuation, ...]
+    text_ids: list[int]
+    leading: tuple[int, ...]
+    delimiter: str
     chat: bool
     shots: int
-    dropped_tokens: int
-    warnings: tuple[PromptWarning, ...]
+    warnings: list[PromptWarning]
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        return (*self.leading, *self.text_ids)
+
+
+def _draft(
+    question: Question, fmt: PromptFormat, tokenizer: Tokenizer, shots: Sequence[Question]
+) -> _Draft:
+    parts = render_text(question, fmt, shots=shots)
+    template = chat_template(tokenizer) if fmt.chat else None
+    warnings: list[PromptWarning] = []
+    if template is None:
+        text = parts.raw
+        leading = leading_ids(tokenizer)
+        if leading and text.startswith(tokenizer.convert_ids_to_tokens([leading[0]])[0]):
+            leading = leading[1:]
+    else:
+        leading = ()
+        text, warnings = apply_template(
+            tokenizer, template, parts.system, parts.user, parts.prefill
+        )
+    if fmt.chat and template is None:
+        message = "The tokenizer has no chat template, so the prompt is raw text."
+        warnings.append(PromptWarning("no-chat-template", message))
+    written_by_format = template is None or bool(parts.prefill)
+    text, delimiter = _part(text, fmt.delimiter, written_by_format, warnings)
+    return _Draft(
+        text=text,
+        text_ids=encode(tokenizer, [text])[0],
+        leading=leading,
+        delimiter=delimiter,
+        chat=template is not None,
+        shots=parts.shots,
+        warnings=warnings,
+    )
+
+
+def _part(
+    text: str, delimiter: str, written_by_format: bool, warnings: list[PromptWarning]
+) -> tuple[str, str]:
+    """Decide where the prompt ends and what stands between it and the answer.
+
+    A chat template's own last characters are what the model was trained on and stay as they are;
+    spaces that a format leaves at the end belong to the answer's first token.
+    """
+    stripped = text.rstrip(" ") if written_by_format else text
+    spaces = text[len(stripped) :]
+    if spaces:
+        what = "moved to the answer" if delimiter == "auto" else "kept"
+        message = (
+            f"The prompt ends in {len(spaces)} space(s), {what}: leave them out of the format."
+        )
+        warnings.append(PromptWarning("trailing-space", message))
+    if delimiter != "auto":
+        return text, delimiter
+    if not written_by_format:
+        return text, ""
+    return stripped, spaces or _delimiter(text)
+
+
+def _delimiter(text: str) -> str:
+    """What stands between a text and the answer after it (see ``PromptFormat.delimiter``)."""
+    return "" if text[-1:].isspace() or text.endswith(("(", "[", "{", "<")) else " "
+
+
+def _cut(
+    ids: tuple[int, ...], window: int | None, reserved: int, bos: int | None
+) -> tuple[int, ...]:
+    """Drop tokens from the left, after the begin token, until the window has room."""
+    if window is None or len(ids) + reserved <= window:
+        return ids
+    kept = ids[:1] if ids[0] == bos else ()
+    room = window - reserved - len(kept)
+    if room < 1:
+        raise FormatError(
+            f"A window of {window} tokens leaves no room for a prompt beside {reserved} new ones.",
+            "Ask for fewer new tokens.",
+        )
+    return kept + ids[-room:]
+
+
+def _begin_warnings(ids: tuple[int, ...], tokenizer: Tokenizer) -> list[PromptWarning]:
+    bos = tokenizer.bos_token_id
+    if bos is None:
+        return []
+    if ids[:2] == (bos, bos):
+        message = "The prompt begins with two begin tokens; leave one out of the template."
+        return [PromptWarning("double-bos", message)]
+    if bos in leading_ids(tokenizer) and ids[:1] != (bos,):
+        message = "The tokenizer puts a begin token before a text, but the chat template doesn't."
+        return [PromptWarning("no-bos", message)]
+    return []
+
+
+def _length_warnings(
+    fmt: PromptFormat, usable: int, used: int, dropped: int
+) -> list[PromptWarning]:
+    warnings = []
+    if usable < fmt.shots:
+        message = f"The format wants {fmt.shots} worked examples, only {usable} are there."
+        warnings.append(PromptWarning("shots-missing", message))
+    if used < min(usable, fmt.shots):
+        message = f"{used} of {min(usable, fmt.shots)} worked examples fit the model's window."
+        warnings.append(PromptWarning("shots-dropped", message))
+    if dropped:
+        message = f"{dropped} tokens were cut from the prompt's beginning to fit the window."
+        warnings.append(PromptWarning("truncated", message))
+    return warnings
+
+
+def _values(question: Question, fmt: PromptFormat) -> dict[str, object]:
+    """What a format's templates see of a question."""
+    return {
+        "question": question.text,
+        "options": "\n".join(_option_line(option, fmt.label_style) for option in question.options),
+        "labels": question.labels,
+        "subject": question.subject,
+        "subject_words": question.subject.split("_"),
+        "dataset": question.dataset,
+    }
+
+
+def _option_line(option: Option, style: str) -> str:
+    parts = {"label": option.label, "text": option.text}
+    return re.sub(r"\{(label|text)\}", lambda found: parts[found[1]], style)
+
+
+def _shot(shot: Question, fmt: PromptFormat) -> str:
+    """One worked example, in the format's labels."""
+    shown = reorder(shot, range(len(shot.options)), labels=fmt.labels)
+    answer = next(option for option in shown.options if option.label == shown.gold)
+    values = _values(shown, fmt) | {"answer": answer.label, "answer_text": answer.text}
+    return render_template(fmt, "shot", values)

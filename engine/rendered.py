@@ -1,0 +1,74 @@
+"""What rendering returns: one prompt as the model receives it, with its tokens and warnings."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.records import ContinuationKind
+
+
+class PromptWarning(msgspec.Struct, frozen=True):
+    """Something about a rendered prompt that changes or distorts what is measured.
+
+    Attributes:
+        code: A stable name, e.g. ``double-bos``.
+        message: One sentence that names the problem and the fix.
+    """
+
+    code: str
+    message: str
+
+
+class SpellingToken(msgspec.Struct, frozen=True):
+    """The first token of one spelling of an option label in this prompt's context."""
+
+    label: str
+    spelling: str
+    token_id: int
+    whole: bool
+
+
+class ForcedContinuation(msgspec.Struct, frozen=True):
+    """The tokens of one option as a continuation of this prompt, tokenised jointly with it."""
+
+    label: str
+    kind: ContinuationKind
+    text: str
+    token_ids: tuple[int, ...]
+
+
+class RenderedPrompt(msgspec.Struct, frozen=True):
+    """One prompt exactly as the model receives it.
+
+    Attributes:
+        question_id: The question it was made from.
+        format: Name of the prompt format.
+        order: Number of the option order; 0 is the order of the source.
+        labels: Option labels as shown, in order.
+        text: The whole prompt, chat template and special tokens included. Where tokens were cut
+            to fit the window, it is the prompt before the cut.
+        token_ids: The tokens that the model receives.
+        pieces: The tokens as the tokenizer names them.
+        label_ids: For each option, the token id its label has in this context.
+        spellings: Every spelling of every label.
+        continuations: Label and text of every option, as forced continuations.
+        chat: Whether the tokenizer's chat template was used.
+        shots: Number of worked examples that the prompt holds.
+        dropped_tokens: Tokens cut from the left to fit the model's window.
+        warnings: What to know about this prompt.
+    """
+
+    question_id: str
+    format: str
+    order: int
+    labels: tuple[str, ...]
+    text: str
+    token_ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    label_ids: tuple[int, ...]
+    spellings: tuple[SpellingToken, ...]
+    continuations: tuple[ForcedContinuation, ...]
+    chat: bool
+    shots: int
+    dropped_tokens: int
+    warnings: tuple[PromptWarning, ...]

@@ -1,0 +1,199 @@
+"""Boundaries between prompt and answer: which tokens an answer has after this very prompt.
+
+An answer is never tokenised alone: many tokenizers give it other tokens at the start of a text
+than in the middle of one. Prompt and answer are tokenised together and cut at the prompt's length,
+as lm-evaluation-harness does (``_encode_pair`` at 04e7442).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.errors import FormatError
+from engine.records import ContinuationKind
+from engine.rendered import ForcedContinuation, PromptWarning, SpellingToken
+
+SPELLINGS = ("{}", " {}", "({}", " ({}", "**{}", " **{}", "{}.", "{})", " {}.", "\n{}")
+"""How an option label may be written, besides these in lower case without decoration."""
+
+
+class Tokenizer(Protocol):
+    """The part of a transformers fast tokenizer that rendering needs."""
+
+    bos_token_id: int | None
+
+    def __hash__(self) -> int:
+        """By identity."""
+
+    def __call__(self, text: list[str], *, add_special_tokens: bool, verbose: bool) -> Any:
+        """Token ids of each text under ``input_ids``."""
+
+    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+        """The tokens as the vocabulary names them."""
+
+    def get_chat_template(self) -> str:
+        """The chat template; raises ValueError where there is none."""
+
+    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any:
+        """The conversation as text."""
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """An answer's tokens after a prompt.
+
+    Attributes:
+        ids: The tokens; never empty.
+        merged: Whether the prompt's last tokens change when the answer follows, so that ``ids``
+            do not spell exactly the answer.
+    """
+
+    ids: tuple[int, ...]
+    merged: bool
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """All that one prompt's options become as tokens."""
+
+    label_ids: tuple[int, ...]
+    spellings: tuple[SpellingToken, ...]
+    continuations: tuple[ForcedContinuation, ...]
+    warnings: tuple[PromptWarning, ...]
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text, nothing added."""
+    ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False, verbose=False)[
+        "input_ids"
+    ]
+    return ids
+
+
+@lru_cache(maxsize=4)
+def leading_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The special tokens that the tokenizer itself puts before a text, e.g. the begin token."""
+    bare = tokenizer(["a"], add_special_tokens=False, verbose=False)["input_ids"][0]
+    full = tokenizer(["a"], add_special_tokens=True, verbose=False)["input_ids"][0]
+    starts = (i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+    return tuple(full[: next(starts, 0)])
+
+
+def join(
+    tokenizer: Tokenizer, prompt: str, prompt_ids: Sequence[int], answers: Sequence[str]
+) -> list[Joined]:
+    """Tokenise each answer together with the prompt and cut at the prompt's length.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        prompt: The prompt's text.
+        prompt_ids: ``encode`` of that text.
+        answers: Texts that may follow it, their leading spaces included.
+
+    Raises:
+        FormatError: An answer has no tokens at all.
+    """
+    tail, tail_ids = _tail(prompt, prompt_ids)
+    wholes = encode(tokenizer, [tail + answer for answer in answers])
+    joined = []
+    for answer, whole in zip(answers, wholes, strict=True):
+        ids = whole[len(tail_ids) :] or _alone(tokenizer, answer)
+        joined.append(Joined(tuple(ids), merged=whole[: len(tail_ids)] != tail_ids))
+    return joined
+
+
+def _alone(tokenizer: Tokenizer, answer: str) -> list[int]:
+    """The answer's tokens at the start of a line, where it vanishes into the prompt's last one."""
+    line, whole = encode(tokenizer, ["\n", "\n" + answer])
+    if not whole[len(line) :]:
+        raise FormatError(
+            f"The answer {answer!r} has no tokens of its own.",
+            "Give every option a text and the format a delimiter that the tokenizer keeps.",
+        )
+    return whole[len(line) :]
+
+
+def tokenise_answers(
+    tokenizer: Tokenizer,
+    prompt: str,
+    prompt_ids: Sequence[int],
+    delimiter: str,
+    options: Sequence[tuple[str, str]],
+) -> Answers:
+    """Find the tokens of every option's label, text and label spellings after a prompt.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        prompt: The prompt's text, without special tokens that the tokenizer adds itself.
+        prompt_ids: ``encode`` of that text.
+        delimiter: What stands between prompt and answer.
+        options: Label and text of each option, in the order shown.
+    """
+    forced: list[tuple[str, ContinuationKind, str]] = []
+    for label, text in options:
+        forced += [(label, "label", delimiter + label), (label, "text", delimiter + text)]
+    spelled = [(label, spelling) for label, _ in options for spelling in _spellings(label)]
+    answers = list(dict.fromkeys([answer for *_, answer in forced + spelled]))
+    joined = dict(zip(answers, join(tokenizer, prompt, prompt_ids, answers), strict=True))
+    label_ids = {label: joined[delimiter + label].ids[0] for label, _ in options}
+    return Answers(
+        label_ids=tuple(label_ids.values()),
+        spellings=_first_tokens(spelled, joined),
+        continuations=tuple(
+            ForcedContinuation(label, kind, answer, joined[answer].ids)
+            for label, kind, answer in forced
+        ),
+        warnings=_warnings([answer for *_, answer in forced], joined, label_ids),
+    )
+
+
+def _spellings(label: str) -> list[str]:
+    lower = label.lower()
+    plain = [lower, f" {lower}"] if lower != label else []
+    return [spelling.format(label) for spelling in SPELLINGS] + plain
+
+
+def _first_tokens(
+    spelled: Sequence[tuple[str, str]], joined: Mapping[str, Joined]
+) -> tuple[SpellingToken, ...]:
+    """One entry a label and token; spellings that can't follow this prompt are left out."""
+    found: dict[tuple[str, int], SpellingToken] = {}
+    for label, spelling in spelled:
+        ids, merged = joined[spelling].ids, joined[spelling].merged
+        if not merged:
+            token = SpellingToken(label, spelling, ids[0], whole=len(ids) == 1)
+            found.setdefault((label, ids[0]), token)
+    return tuple(found.values())
+
+
+def _warnings(
+    forced: Sequence[str], joined: Mapping[str, Joined], label_ids: Mapping[str, int]
+) -> tuple[PromptWarning, ...]:
+    warnings = []
+    merged = [answer for answer in forced if joined[answer].merged]
+    if merged:
+        warnings.append(
+            PromptWarning(
+                "boundary-merge",
+                f"The prompt's last tokens change when {merged[0]!r} follows, so its likelihood "
+                "is not that of the text; end the prompt differently or set a delimiter.",
+            )
+        )
+    shared = [
+        label for label, token in label_ids.items() if list(label_ids.values()).count(token) > 1
+    ]
+    if shared:
+        warnings.append(
+            PromptWarning(
+                "multi-token-label",
+                f"The labels {', '.join(shared)} begin with the same token here, so the first "
+                "token can't tell them apart; compare their continuations or use other labels.",
+            )
+        )
+    return tuple(warnings)
+
+
+def _tail(prompt: str, prompt_ids: Sequence[int]) -> tuple[str, list[int]]:
+    return prompt, list(prompt_ids)
