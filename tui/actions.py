@@ -8,7 +8,7 @@ The class that owns a scope names it in ``ACTION_SCOPE`` and takes its bindings 
 from __future__ import annotations
 
 import msgspec
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -44,9 +44,11 @@ class Action(msgspec.Struct, frozen=True):
         return f"{self.scope}.{self.name}"
 
     @property
-    def binding(self) -> Binding:
-        """The Textual binding; its id lets a keymap change the keys."""
-        return Binding(
+    def bindings(self) -> list[Binding]:
+        """One Textual binding a key; the shared id lets a keymap change the keys."""
+        if not self.keys:
+            return []
+        whole = Binding(
             self.keys,
             self.call or self.name,
             self.title,
@@ -55,334 +57,159 @@ class Action(msgspec.Struct, frozen=True):
             tooltip=self.help,
             id=self.id,
         )
+        return list(Binding.make_bindings([whole]))
 
 
+# One or two lines an action, so that the whole registry can be read at a glance.
+# fmt: off
 APP = (
-    Action(
-        "app",
-        "help",
-        "question_mark,f1",
-        "help",
-        "What the focused part does, and its keys.",
-        footer=True,
-    ),
-    Action(
-        "app",
-        "command_palette",
-        "ctrl+p",
-        "commands",
-        "Find any command by its name.",
-        footer=True,
-        palette=False,
-    ),
-    Action(
-        "app",
-        "save_screen",
-        "f12",
-        "save a screenshot",
-        "Save this screen as an SVG picture in the current folder.",
-    ),
+    Action("app", "help", "question_mark,f1", "help",
+           "What the focused part does, and its keys.", footer=True),
+    Action("app", "command_palette", "ctrl+p", "commands",
+           "Find any command by its name.", footer=True, palette=False),
+    Action("app", "save_screen", "f12", "save a screenshot",
+           "Save this screen as an SVG picture in the current folder.", priority=True),
     Action("app", "change_theme", "", "change the theme", "Pick dark, light or terminal colours."),
-    Action(
-        "app",
-        "leave",
-        "q",
-        "quit",
-        "Leave the explorer; asks first while a run is going.",
-        footer=True,
-    ),
-    Action("app", "leave", "ctrl+q,ctrl+c", "quit", palette=False, priority=True),
+    Action("app", "leave", "q", "quit",
+           "Leave the explorer; asks first while a run is going.", footer=True),
+    Action("app", "leave_at_once", "ctrl+q", "quit", call="leave", palette=False, priority=True),
+    Action("app", "help_quit", "ctrl+c", "how to quit", palette=False),
 )
 
 QUESTIONS = (
-    Action(
-        "questions",
-        "open_probe",
-        "",
-        "open the question",
-        "Show everything about the question under the cursor.",
-    ),
-    Action(
-        "questions",
-        "next_flagged",
-        "n",
-        "next flagged",
-        "Go to the next row with the flag being looked for (the tab's, or the last tab's).",
-        call="step_flagged(1)",
-        footer=True,
-    ),
-    Action(
-        "questions",
-        "previous_flagged",
-        "N",
-        "previous flagged",
-        "Go to the previous row with that flag.",
-        call="step_flagged(-1)",
-    ),
-    Action(
-        "questions",
-        "filter",
-        "slash",
-        "filter",
-        "Type a condition over the columns, e.g. format = 'low' and entropy > 2.",
-        footer=True,
-    ),
-    Action("questions", "clear_filter", "escape", "clear the filter", "Show every row again."),
-    Action(
-        "questions",
-        "next_tab",
-        "right",
-        "next flag",
-        "Show the rows of the next flag.",
-        call="step_tab(1)",
-    ),
-    Action(
-        "questions",
-        "previous_tab",
-        "left",
-        "previous flag",
-        "Show the rows of the previous flag.",
-        call="step_tab(-1)",
-    ),
-    Action(
-        "questions",
-        "tab",
-        "1",
-        "tab by number",
-        "Show the first to tenth tab.",
-        call="tab(0)",
-        palette=False,
-        shown_as="1 … 9, 0",
-    ),
+    Action("questions", "open_probe", "", "open the question",
+           "Show everything about the question under the cursor."),
+    Action("questions", "next_flagged", "n", "next flagged",
+           "Go to the next row with the flag of the tab, or of the last tab that was open.",
+           call="step_flagged(1)", footer=True),
+    Action("questions", "previous_flagged", "N", "previous flagged",
+           "Go to the previous row with that flag.", call="step_flagged(-1)"),
+    Action("questions", "filter", "slash", "filter",
+           "Type a condition over the columns, e.g. format = 'low' and entropy > 2.",
+           footer=True),
+    Action("questions", "clear_filter", "escape", "clear filter", "Show every row again.",
+           footer=True),
+    Action("questions", "next_tab", "right", "next tab",
+           "Show the rows of the next flag that has any.", call="step_tab(1)"),
+    Action("questions", "previous_tab", "left", "previous tab",
+           "Show the rows of the previous flag that has any.", call="step_tab(-1)"),
+    Action("questions", "tab", "1", "tab by number", "Show the first to tenth tab.",
+           call="tab(0)", palette=False, shown_as="1 … 9, 0"),
     *(
-        Action(
-            "questions",
-            f"tab_{number + 1}",
-            str((number + 1) % 10),
-            "",
-            call=f"tab({number})",
-            palette=False,
-        )
-        for number in range(1, 10)
+        Action("questions", f"tab_{place + 1}", str((place + 1) % 10), "",
+               call=f"tab({place})", palette=False)
+        for place in range(1, 10)
     ),
-    Action(
-        "questions",
-        "sort_next",
-        "full_stop",
-        "sort by the next column",
-        "Sort by the column to the right of the sorted one.",
-        call="sort(1)",
-    ),
-    Action(
-        "questions",
-        "sort_previous",
-        "comma",
-        "sort by the previous column",
-        "Sort by the column to the left of the sorted one.",
-        call="sort(-1)",
-    ),
+    Action("questions", "sort_next", "full_stop", "sort by the next column",
+           "Sort by the column to the right of the sorted one.", call="sort(1)"),
+    Action("questions", "sort_previous", "comma", "sort by the previous column",
+           "Sort by the column to the left of the sorted one.", call="sort(-1)"),
     Action("questions", "sort_reverse", "o", "reverse the order", "Turn the order round."),
-    Action(
-        "questions",
-        "next_format",
-        "f",
-        "format",
-        "Show one prompt format only: all, then each format in turn.",
-        footer=True,
-    ),
-    Action(
-        "questions", "mark", "space", "mark", "Mark the row, or take the mark away.", footer=True
-    ),
-    Action(
-        "questions",
-        "rerun",
-        "r",
-        "re-run",
-        "Ask the model again, live, and watch it write.",
-        footer=True,
-    ),
-    Action("questions", "pick_run", "p", "runs", "Choose another run, or resume one.", footer=True),
-    Action(
-        "questions",
-        "start_run",
-        "R",
-        "new run",
-        "Start a run of a model over questions.",
-        footer=True,
-    ),
-    Action(
-        "questions",
-        "cancel_run",
-        "c",
-        "cancel the run",
-        "Stop the run that is going; what it stored stays and it can be resumed.",
-        footer=True,
-    ),
+    Action("questions", "next_format", "f", "format",
+           "Show one prompt format only: all, then each format in turn.", footer=True),
+    Action("questions", "mark", "space", "mark", "Mark the row, or take the mark away.",
+           footer=True),
+    Action("questions", "toggle_preview", "v", "preview",
+           "Show or hide what stands below the list."),
+    Action("questions", "rerun", "r", "re-run",
+           "Ask the model again, live, and watch it write.", footer=True),
+    Action("questions", "pick_run", "p", "runs", "Choose another run, or resume one.",
+           footer=True),
+    Action("questions", "start_run", "R", "new run",
+           "Start a run of a model over questions.", footer=True),
+    Action("questions", "cancel_run", "c", "cancel the run",
+           "Stop the run that is going; what it stored stays and it can be resumed.",
+           footer=True),
 )
 
 GRID = (
-    Action("grid", "cursor_down", "down,j", "down", "One row down.", call="move(1)", palette=False),
+    Action("grid", "cursor_down", "down,j", "down", "One row down.",
+           call="move(1)", palette=False),
     Action("grid", "cursor_up", "up,k", "up", "One row up.", call="move(-1)", palette=False),
-    Action(
-        "grid",
-        "page_down",
-        "pagedown,ctrl+f",
-        "page down",
-        "One page down.",
-        call="page(1)",
-        palette=False,
-    ),
-    Action(
-        "grid",
-        "page_up",
-        "pageup,ctrl+b",
-        "page up",
-        "One page up.",
-        call="page(-1)",
-        palette=False,
-    ),
-    Action(
-        "grid",
-        "half_down",
-        "ctrl+d",
-        "half a page down",
-        "Half a page down.",
-        call="page(0.5)",
-        palette=False,
-    ),
-    Action(
-        "grid",
-        "half_up",
-        "ctrl+u",
-        "half a page up",
-        "Half a page up.",
-        call="page(-0.5)",
-        palette=False,
-    ),
-    Action("grid", "first", "home,g,ctrl+home", "first row", "To the first row.", call="edge(0)"),
+    Action("grid", "page_down", "pagedown,ctrl+f", "page down", "One page down.",
+           call="page(1)", palette=False),
+    Action("grid", "page_up", "pageup,ctrl+b", "page up", "One page up.",
+           call="page(-1)", palette=False),
+    Action("grid", "half_down", "ctrl+d", "half a page down", "Half a page down.",
+           call="page(0.5)", palette=False),
+    Action("grid", "half_up", "ctrl+u", "half a page up", "Half a page up.",
+           call="page(-0.5)", palette=False),
+    Action("grid", "first", "home,g,ctrl+home", "first row", "To the first row.",
+           call="edge(0)"),
     Action("grid", "last", "end,G,ctrl+end", "last row", "To the last row.", call="edge(-1)"),
     Action("grid", "choose", "enter", "open", "Open the row.", footer=True, palette=False),
 )
 
 FILTER = (
-    Action(
-        "filter",
-        "leave",
-        "escape",
-        "back to the list",
-        "Go back to the list and keep the filter that is in force.",
-        palette=False,
-    ),
-    Action("filter", "complete", "tab", "complete", "Complete the column's name.", palette=False),
-    Action("filter", "older", "up", "older filter", "The filter used before.", palette=False),
-    Action("filter", "newer", "down", "newer filter", "The filter used after.", palette=False),
+    Action("filter", "leave", "escape", "back to the list",
+           "Go back to the list and keep the filter that is in force.",
+           footer=True, palette=False),
+    Action("filter", "complete", "tab", "complete the name",
+           "Take the column's name that is suggested.", footer=True, palette=False),
+    Action("filter", "older", "up", "older filter", "The filter used before.",
+           call="recall(-1)", footer=True, palette=False),
+    Action("filter", "newer", "down", "newer filter", "The filter used after.",
+           call="recall(1)", palette=False),
 )
 
 RUNS = (
-    Action(
-        "runs",
-        "resume",
-        "r",
-        "resume",
-        "Go on with a run that stopped before its end.",
-        footer=True,
-        palette=False,
-    ),
-    Action(
-        "runs",
-        "start",
-        "R,n",
-        "new run",
-        "Start a run of a model over questions.",
-        footer=True,
-        palette=False,
-    ),
-    Action(
-        "runs", "close", "escape,p", "back", "Back to the questions.", footer=True, palette=False
-    ),
+    Action("runs", "resume", "r", "resume", "Go on with a run that stopped before its end.",
+           footer=True, palette=False),
+    Action("runs", "start", "R", "new run", "Start a run of a model over questions.",
+           footer=True, palette=False),
+    Action("runs", "close", "escape,p", "back", "Back to the questions.",
+           footer=True, palette=False),
 )
 
 START = (
-    Action("start", "submit", "ctrl+r,f5", "start", "Start the run.", footer=True, palette=False),
-    Action(
-        "start",
-        "close",
-        "escape",
-        "back",
-        "Back without starting anything.",
-        footer=True,
-        palette=False,
-    ),
+    Action("start", "submit", "ctrl+r,f5", "start", "Start the run.",
+           footer=True, palette=False),
+    Action("start", "close", "escape", "back", "Back without starting anything.",
+           footer=True, palette=False),
+)
+
+LEAVE = (
+    Action("leave", "confirm", "y,enter", "quit", "Stop the run and leave.",
+           footer=True, palette=False),
+    Action("leave", "close", "n,escape", "stay", "Let the run go on.",
+           footer=True, palette=False),
 )
 
 HELP = (
-    Action(
-        "help",
-        "close",
-        "escape,question_mark,q,f1",
-        "close",
-        "Close the help.",
-        footer=True,
-        palette=False,
-    ),
+    Action("help", "close", "escape,question_mark,q,f1", "close", "Close the help.",
+           footer=True, palette=False),
 )
 
 QUESTION = (
-    Action("question", "close", "escape", "back", "Back to the list of questions.", footer=True),
-    Action(
-        "question",
-        "next_flagged",
-        "n",
-        "next flagged",
-        "Go to the next question with the flag being looked for, in the order of the list.",
-        call="step_flagged(1)",
-        footer=True,
-    ),
-    Action(
-        "question",
-        "previous_flagged",
-        "N",
-        "previous flagged",
-        "Go to the previous question with that flag.",
-        call="step_flagged(-1)",
-    ),
-    Action(
-        "question",
-        "next_question",
-        "right_square_bracket",
-        "next question",
-        "Go to the next question of the list.",
-        call="step(1)",
-    ),
-    Action(
-        "question",
-        "previous_question",
-        "left_square_bracket",
-        "previous question",
-        "Go to the previous question of the list.",
-        call="step(-1)",
-    ),
-    Action(
-        "question",
-        "mark",
-        "space",
-        "mark",
-        "Mark the question, or take the mark away.",
-        footer=True,
-    ),
-    Action(
-        "question",
-        "rerun",
-        "r",
-        "re-run",
-        "Ask the model again, live, and watch it write.",
-        footer=True,
-    ),
+    Action("question", "close", "escape", "back", "Back to the list of questions.",
+           footer=True),
+    Action("question", "next_flagged", "n", "next flagged",
+           "Go to the next question with the flag being looked for, in the order of the list.",
+           call="step_flagged(1)", footer=True),
+    Action("question", "previous_flagged", "N", "previous flagged",
+           "Go to the previous question with that flag.", call="step_flagged(-1)"),
+    Action("question", "next_question", "right_square_bracket", "next question",
+           "Go to the next question of the list.", call="step(1)"),
+    Action("question", "previous_question", "left_square_bracket", "previous question",
+           "Go to the previous question of the list.", call="step(-1)"),
+    Action("question", "mark", "space", "mark", "Mark the question, or take the mark away.",
+           footer=True),
+    Action("question", "rerun", "r", "re-run",
+           "Ask the model again, live, and watch it write.", footer=True),
 )
+# fmt: on
 
 ACTIONS: tuple[Action, ...] = (
-    *APP, *QUESTIONS, *GRID, *FILTER, *RUNS, *START, *HELP, *QUESTION,
-)  # fmt: skip
+    *APP,
+    *QUESTIONS,
+    *GRID,
+    *FILTER,
+    *RUNS,
+    *START,
+    *LEAVE,
+    *HELP,
+    *QUESTION,
+)
 
 
 def in_scope(scope: str) -> list[Action]:
@@ -390,6 +217,6 @@ def in_scope(scope: str) -> list[Action]:
     return [action for action in ACTIONS if action.scope == scope]
 
 
-def bindings(scope: str) -> list[Binding]:
+def bindings(scope: str) -> list[BindingType]:
     """The Textual bindings of one scope, for a class's ``BINDINGS``."""
-    return [action.binding for action in in_scope(scope) if action.keys]
+    return [binding for action in in_scope(scope) for binding in action.bindings]
