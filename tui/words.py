@@ -1,4 +1,4 @@
-"""How the screens write things: flags in one letter, statuses in a word, numbers, cells.
+"""How lists write things in a few cells: flags in one letter, statuses in a word, numbers.
 
 Colour is never the only sign, so everything here is text.
 """
@@ -9,10 +9,7 @@ import math
 import unicodedata
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
-
-NOT_RECORDED = "–"
-"""Stands where a value was not recorded."""
+from tui.output import NOT_RECORDED
 
 FLAG_LETTERS = {
     "mismatch": "M",
@@ -33,7 +30,6 @@ FLAG_LETTERS = {
 """One letter a flag, for narrow columns; the tabs above the list are their legend."""
 
 STATUS_WORDS = {
-    "option": "option",
     "several": "several",
     "none_of_these": "none",
     "refusal": "refusal",
@@ -46,36 +42,21 @@ STATUS_WORDS = {
 
 def answer(status: str | None, label: str | None) -> str:
     """What a reading says: the option's label, or the word for its status."""
-    if status is None:
-        return label or NOT_RECORDED
-    if status == "option":
+    if status is None or status == "option":
         return label or NOT_RECORDED
     return STATUS_WORDS.get(status, status)
 
 
-def probability(value: float | None, places: int = 2) -> str:
-    """A probability in 0..1 without its leading zero, e.g. ``.93``; never rounded up to 1."""
-    if value is None or math.isnan(value):
-        return NOT_RECORDED
-    rounded = f"{value:.{places}f}"
-    if rounded.startswith("1") and value < 1:
-        rounded = f"{1 - 10**-places:.{places}f}"
-        return ">" + rounded[1:]
-    return rounded if rounded.startswith("1") else rounded[1:]
-
-
-def percent(value: float | None) -> str:
-    """A probability in 0..1 as percent with one decimal, e.g. ``93.1 %``."""
-    if value is None or math.isnan(value):
-        return NOT_RECORDED
-    if 0 < value < 0.0005:
-        return "<0.1 %"
-    return f"{value * 100:.1f} %"
-
-
-def nats(value: float | None) -> str:
-    """An entropy in nats with two decimals."""
+def decimal(value: float | None) -> str:
+    """Two decimals, e.g. ``1.24``."""
     return NOT_RECORDED if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def probability(value: float | None) -> str:
+    """A probability in 0..1 in three cells, e.g. ``.93``; what is below 1 is never shown as 1."""
+    if value is None or math.isnan(value):
+        return NOT_RECORDED
+    return "1.0" if value >= 1 else f"{min(value, 0.99):.2f}"[1:]
 
 
 def duration(seconds: float) -> str:
@@ -85,53 +66,22 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
-_VISIBLE = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "␡", 0x0A: "⏎", 0x09: "⇥"}
+_PICTURES = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "␡", 0x0A: "↵", 0x09: "⇥"}
+_JOINERS = "\u200c\u200d"
+_UNSHOWN = frozenset({"Cf", "Cc", "Cs", "Zl", "Zp"})
 
 
 @lru_cache(maxsize=8192)
 def one_line(text: str) -> str:
-    """The same text with line breaks, tabs and control characters as one visible cell each.
+    """The same text with every line break, tab and control character as one visible cell.
 
     Bidirectional and other invisible format characters would move what stands beside the text;
-    they are shown as ``‥``. Joiners and variation selectors, which belong to what they stand
-    in, stay.
+    they are shown as ``‥``. Joiners, which belong to the characters around them, stay.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    shown = text.translate(_VISIBLE)
-    if shown.isprintable():
-        return shown
-    return "".join(
-        character
-        if character in "\u200c\u200d"
-        or unicodedata.category(character) not in {"Cf", "Cc", "Zl", "Zp"}
-        else "‥"
-        for character in shown
-    )
+    return "".join("‥" if _moves_others(each) else each for each in text.translate(_PICTURES))
 
 
-@lru_cache(maxsize=8192)
-def token(text: str) -> str:
-    """A token's text with every blank visible: ``␣The``, ``⏎``."""
-    return one_line(text).replace(" ", "␣")
-
-
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """A text in exactly ``width`` cells: padded, or cut with an ellipsis; wide characters right."""
-    length = len(text) if text.isascii() else cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "…" if width > 1 else "…"[:width]
-    blanks = " " * (width - length)
-    return blanks + text if right else text + blanks
-
-
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-
-
-def bar(share: float, width: int) -> str:
-    """A horizontal bar of ``share`` in 0..1 of ``width`` cells, drawn in eighths of a cell."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    if share > 0 and eighths == 0:
-        eighths = 1
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+def _moves_others(character: str) -> bool:
+    return character not in _JOINERS and unicodedata.category(character) in _UNSHOWN
