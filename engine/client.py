@@ -103,6 +103,11 @@ class WorkerClient:
         """Whether a worker is running and listening."""
         return self._connection is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running worker."""
+        return self._process.pid if self._process is not None and self.alive else None
+
     def start(self) -> None:
         """Start the worker; does nothing where one is running.
 

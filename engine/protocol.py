@@ -15,9 +15,9 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from engine.formats import PromptFormat
-from engine.prompt import RenderedPrompt
 from engine.questions import Question
 from engine.records import Distribution, ModelInfo, ProbeResult, ProbeSettings
+from engine.rendered import RenderedPrompt
 
 ErrorKind = Literal["model", "prompt", "memory", "internal"]
 

@@ -52,7 +52,7 @@ from engine.records import Distribution, ProbeResult, ProbeSettings
 if TYPE_CHECKING:
     from engine.model import LoadedModel
     from engine.probe import Prober
-    from engine.prompt import RenderedPrompt
+    from engine.rendered import RenderedPrompt
 
 NICENESS = 10
 """The screen shares the processor with the model and must win."""

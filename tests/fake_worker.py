@@ -34,12 +34,6 @@ from numpy.typing import NDArray
 
 from engine.errors import FormatError, ModelError
 from engine.formats import PromptFormat
-from engine.prompt import (
-    ForcedContinuation,
-    PromptWarning,
-    RenderedPrompt,
-    SpellingToken,
-)
 from engine.protocol import Load, ProbeItem, Ready, VocabularyEntry
 from engine.records import (
     Continuation,
@@ -53,6 +47,7 @@ from engine.records import (
     SamplerSettings,
     Spelling,
 )
+from engine.rendered import ForcedContinuation, PromptWarning, RenderedPrompt, SpellingToken
 from engine.worker import OnFirst, OnStep, main
 
 Row = NDArray[np.float64]
@@ -387,5 +382,6 @@ if __name__ == "__main__":
     options = _options(sys.argv[1:])
     if options.deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(60)
+        while True:
+            time.sleep(1)
     main(FakeBackend(options))
