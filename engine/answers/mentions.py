@@ -1,0 +1,208 @@
+"""Where a reply mentions an option: by its label, by its text or by its number."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple, TypeVar
+
+from engine.answers import phrases
+
+Form = Literal["alone", "item", "paired", "wrapped", "named", "bare", "text", "number"]
+"""How an option is mentioned.
+
+``alone`` a line with nothing but the label; ``item`` label and delimiter at the start of a line;
+``paired`` the label, then its own text; ``wrapped`` in brackets, quotes or bold; ``named`` beside
+a word such as "option"; ``bare`` the label and nothing of that; ``text`` the option's text;
+``number`` an ordinal ("option 2", "the second option").
+"""
+
+MOST_MENTIONS = 4000
+"""Of more mentions of one kind only the first and last half are looked at, which bounds the time
+that any reply takes."""
+
+_LETTER = "0-9A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff"
+_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_TOKEN = re.compile(
+    rf"(?<![\w)])-\d+(?:[.,:]\d+)*|\d+(?:[.,:]\d+)*|[{_CJK}]|[^\W\d_{_CJK}]+"
+    r"|[+=<>≤≥≠%€£°^/±×÷√∞π∪∩∈⊂→←∧∨¬~|&]"
+)
+_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、。,;]|[-–—](?=\s))")
+_ITEM_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、]|[-–—](?=\s))")
+_BEFORE_OWN_TEXT = re.compile(r"[\s.):\]、,;\"'(\[–—-]{0,12}")
+_BARE_FOLLOWED_BY = re.compile(
+    r"[\s\"']{0,5}(?:$|\n|[^\w\s\"']|(?:because|since|as|and|or|for|due|with|but|which|is|given)\b)"
+)
+_OPENS, _CLOSES = frozenset("([\"'*`{_"), frozenset(")]\"'*`}_.")
+
+_T = TypeVar("_T")
+
+
+class Mention(NamedTuple):
+    """One place where an option is mentioned.
+
+    Attributes:
+        start: First character.
+        end: One past the last; a paired mention includes the option's text.
+        label: The option, or None where the words fit several options equally.
+        form: How it is mentioned.
+    """
+
+    start: int
+    end: int
+    label: str | None
+    form: Form
+
+
+class OptionIndex:
+    """The options of one question, ready to be found in replies.
+
+    Attributes:
+        options: Label to text, in the order shown.
+        order: Label to place, from 0.
+    """
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self.options = dict(options)
+        self.order = {label: place for place, label in enumerate(self.options)}
+        self._spelled = {label.lower(): label for label in reversed(self.options)} | {
+            label: label for label in self.options
+        }
+        self._label_pattern = _label_pattern(self._spelled)
+        self._keys: dict[str, list[str]] = {}
+        for label, text in self.options.items():
+            key = " ".join(token for token, _, _ in _tokens(text))
+            if key and key not in self._spelled:
+                self._keys.setdefault(key, []).append(label)
+
+    def find(self, text: str, marked: str) -> list[Mention]:
+        """Every mention in a prepared reply, in order; none overlaps another.
+
+        Args:
+            text: The prepared text.
+            marked: The same with its markup.
+        """
+        texts = _disjoint(_bounded(sorted(self._texts(text))))
+        labels = list(self._labels(text, marked, texts))
+        return _disjoint([*labels, *texts, *self._numbers(text)])
+
+    def _texts(self, text: str) -> Iterator[Mention]:
+        tokens = list(_tokens(text))
+        joined = " " + "".join(token + " " for token, _, _ in tokens)
+        starts = []
+        position = 1
+        for token, _, _ in tokens:
+            starts.append(position)
+            position += len(token) + 1
+        for key, labels in self._keys.items():
+            last = key.count(" ")
+            at = joined.find(f" {key} ")
+            while at >= 0:
+                first = bisect_left(starts, at + 1)
+                label = labels[0] if len(labels) == 1 else None
+                yield Mention(tokens[first][1], tokens[first + last][2], label, "text")
+                at = joined.find(f" {key} ", at + 1)
+
+    def _labels(self, text: str, marked: str, texts: list[Mention]) -> Iterator[Mention]:
+        text_at = {mention.start: mention for mention in texts}
+        starts = [mention.start for mention in texts]
+        for match in _bounded(list(self._label_pattern.finditer(text))):
+            start, end = match.span()
+            covering = bisect_right(starts, start) - 1
+            if covering >= 0 and texts[covering].end >= end:
+                continue
+            label = self._spelled[match[0]]
+            own = text_at.get(_match_end(_BEFORE_OWN_TEXT, text, end))
+            if own is not None and own.start > end and self._is_text_of(own, label):
+                yield Mention(start, own.end, label, "paired")
+                continue
+            form = self._form(text, marked, start, end)
+            if form is not None:
+                yield Mention(start, end, label, form)
+
+    def _form(self, text: str, marked: str, start: int, end: int) -> Form | None:
+        if starts_line(text, start):
+            if _ends_line(text, end):
+                return "alone"
+            if _ITEM_DELIMITER.match(text, end):
+                return "item"
+        if 0 < start and end < len(marked) and marked[start - 1] in _OPENS:
+            if marked[end] in _CLOSES:
+                return "wrapped"
+        if phrases.OPTION_NOUN_BEFORE.search(text, max(0, start - 24), start):
+            return "named"
+        if phrases.OPTION_NOUN_AFTER.match(text, end):
+            return "named"
+        if text[start:end] not in self.options:
+            return "bare" if _DELIMITER.match(text, end) else None
+        if text[start:end] in ("A", "I") and not bare_ends(text, end):
+            return None
+        return "bare"
+
+    def _is_text_of(self, mention: Mention, label: str) -> bool:
+        if mention.label is not None:
+            return mention.label == label
+        return any(label in labels for labels in self._keys.values() if len(labels) > 1)
+
+    def _numbers(self, text: str) -> Iterator[Mention]:
+        labels = list(self.options)
+        if any(label.isdigit() for label in labels):
+            return
+        for match in _bounded(list(phrases.ORDINAL.finditer(text))):
+            place = phrases.ordinal_place(match, len(labels))
+            if place is not None:
+                yield Mention(match.start(), match.end(), labels[place], "number")
+
+
+def bare_ends(text: str, end: int) -> bool:
+    """Whether what follows a bare label lets it be one: an end, a mark or a conjunction.
+
+    Without this, "A" would be read in "A lot of people" and "I" in "I think".
+    """
+    return bool(_BARE_FOLLOWED_BY.match(text, end))
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """Words, numbers, single CJK characters and mathematical signs, case folded, with spans."""
+    for match in _TOKEN.finditer(text):
+        yield match[0].casefold(), match.start(), match.end()
+
+
+def _label_pattern(spelled: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted(filter(None, spelled), key=len, reverse=True)
+    labels = "|".join(map(re.escape, longest_first)) or "(?!)"
+    return re.compile(
+        rf"(?<![{_LETTER}])(?<![{_LETTER}][-'&/+.@])(?:{labels})"
+        rf"(?![{_LETTER}])(?![-'&/+.@][{_LETTER}])(?!\+\+|#)"
+    )
+
+
+def starts_line(text: str, start: int) -> bool:
+    """Whether only quotes, brackets or a bullet stand between the line's start and a character."""
+    line = text[max(0, start - 40) : start].rpartition("\n")[2]
+    return not line.strip(" \t\"'([-–—>:")
+
+
+def _ends_line(text: str, end: int) -> bool:
+    line = text[end : end + 40].partition("\n")[0]
+    return not line.strip(" \t\"').]:,;!。、")
+
+
+def _match_end(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match else position
+
+
+def _disjoint(mentions: Iterable[Mention]) -> list[Mention]:
+    """Of overlapping mentions the earliest, and of those the longest."""
+    kept: list[Mention] = []
+    for mention in sorted(mentions, key=lambda mention: (mention.start, -mention.end)):
+        if not kept or mention.start >= kept[-1].end:
+            kept.append(mention)
+    return kept
+
+
+def _bounded(items: list[_T]) -> list[_T]:
+    half = MOST_MENTIONS // 2
+    return items if len(items) <= MOST_MENTIONS else [*items[:half], *items[-half:]]
