@@ -1,21 +1,26 @@
--- The store, schema version 1. Everything a published number needs, so that it can be recomputed
--- by SQL without running the model again. Times are UTC. Logprobs are natural logs in float32.
--- NULL means "not recorded", never zero.
+-- The store. Everything a published number needs, so that it can be recomputed by SQL without
+-- running the model again. Times are UTC. Logprobs are natural logs in float32. NULL means
+-- "not recorded", never zero. The comments are the documentation of the tables: engine/schema.py
+-- copies the one before a table and the one after a column into the database (COMMENT ON).
+-- The table outcomes and the views are made from engine/views.sql.
 
+-- One row: what the file is.
 CREATE TABLE meta (
-    schema_version INTEGER NOT NULL,
+    schema_version INTEGER NOT NULL,    -- see MIGRATIONS in engine/schema.py
+    definitions    VARCHAR NOT NULL,    -- hash of the views and flags that outcomes was made with
     created_at     TIMESTAMP NOT NULL,
-    created_by     VARCHAR NOT NULL
+    created_by     VARCHAR NOT NULL     -- version of logitscope
 );
 
+-- One row a run: a model asked questions in some formats and option orders.
 CREATE TABLE runs (
     run_id      INTEGER PRIMARY KEY,
     kind        VARCHAR NOT NULL,       -- run, rerun, import
     name        VARCHAR NOT NULL,       -- what lists show
-    model       VARCHAR NOT NULL,
+    model       VARCHAR NOT NULL,       -- folder or hub id
     source      VARCHAR NOT NULL,       -- the question file or hub dataset
-    formats     VARCHAR[] NOT NULL,
-    orders      INTEGER NOT NULL,
+    formats     VARCHAR[] NOT NULL,     -- names of the prompt formats
+    orders      INTEGER NOT NULL,       -- option orders a question
     planned     INTEGER NOT NULL,       -- probes that the plan holds
     status      VARCHAR NOT NULL,       -- running, finished, cancelled, failed, interrupted
     fingerprint VARCHAR NOT NULL,       -- hash of plan and model: what --resume matches
@@ -28,13 +33,14 @@ CREATE TABLE runs (
     message     VARCHAR                 -- why it stopped, in one sentence
 );
 
+-- One row a question, its options in the order of the source.
 CREATE TABLE questions (
-    question_id VARCHAR PRIMARY KEY,
+    question_id VARCHAR PRIMARY KEY,    -- hash of dataset, subject, text, options and gold
     dataset     VARCHAR NOT NULL,
     subject     VARCHAR NOT NULL,
     text        VARCHAR NOT NULL,
     options     STRUCT("label" VARCHAR, "text" VARCHAR, ordinal DOUBLE)[] NOT NULL,
-    gold        VARCHAR
+    gold        VARCHAR                 -- label in the source's order; NULL: has none (surveys)
 );
 
 -- One row a run, question, format and option order; numbered in the order they were stored.
@@ -48,146 +54,117 @@ CREATE TABLE probes (
     permutation    INTEGER[] NOT NULL,  -- permutation[i] is the source index of shown option i
     labels         VARCHAR[] NOT NULL,  -- as shown
     gold           VARCHAR,             -- label of the gold option in this order
-    prompt         VARCHAR NOT NULL,
-    prompt_ids     INTEGER[],
+    refusal_label  VARCHAR,             -- label of the option that is itself a refusal
+    prompt         VARCHAR NOT NULL,    -- whole, chat template and special tokens included
+    prompt_ids     INTEGER[],           -- tokens as the model received them
     label_ids      INTEGER[],           -- token of each label in this context
-    chat           BOOLEAN NOT NULL,
-    shots          INTEGER NOT NULL,
-    dropped_tokens INTEGER NOT NULL,
+    chat           BOOLEAN NOT NULL,    -- whether the chat template was used
+    shots          INTEGER NOT NULL,    -- worked examples in the prompt
+    dropped_tokens INTEGER NOT NULL,    -- cut from the left to fit the window
     warnings       STRUCT(code VARCHAR, message VARCHAR)[] NOT NULL,
     label_logprobs FLOAT[],             -- raw logprob of each label's token, in label order
-    top_ids        INTEGER[],           -- first position, most likely first
-    top_logprobs   FLOAT[],
-    entropy        FLOAT,
-    logsumexp      FLOAT,
-    unseen         FLOAT,
-    vocab_size     INTEGER,
-    seconds        FLOAT,
+    top_ids        INTEGER[],           -- first position: likeliest tokens, likeliest first
+    top_logprobs   FLOAT[],             -- their raw logprobs
+    entropy        FLOAT,               -- first position, whole vocabulary, nats
+    logsumexp      FLOAT,               -- first position; a logprob plus this is the raw logit
+    unseen         FLOAT,               -- first position: mass outside top_ids
+    vocab_size     INTEGER,             -- length of the logits vector
+    seconds        FLOAT,               -- the probe's share of its batch
     stored_at      TIMESTAMP NOT NULL
 );
 
+-- One row a probe, label and way to write the label as the first token.
 CREATE TABLE spellings (
     probe_id INTEGER NOT NULL,
     label    VARCHAR NOT NULL,
-    spelling VARCHAR NOT NULL,
-    token_id INTEGER NOT NULL,
-    whole    BOOLEAN NOT NULL,
-    logprob  FLOAT NOT NULL
+    spelling VARCHAR NOT NULL,          -- such as 'A', ' A', '(A'
+    token_id INTEGER NOT NULL,          -- first token of the spelling in this context
+    whole    BOOLEAN NOT NULL,          -- whether that token is the whole spelling
+    logprob  FLOAT NOT NULL             -- raw, first position
 );
 
+-- One row a probe and option, scored as a forced continuation of the prompt.
 CREATE TABLE continuations (
     probe_id   INTEGER NOT NULL,
     label      VARCHAR NOT NULL,
-    kind       VARCHAR NOT NULL,        -- label, text
-    text       VARCHAR NOT NULL,
-    token_ids  INTEGER[] NOT NULL,
-    logprobs   FLOAT[] NOT NULL,
+    kind       VARCHAR NOT NULL,        -- label: the label alone; text: the option's text
+    text       VARCHAR NOT NULL,        -- as appended to the prompt, delimiter included
+    token_ids  INTEGER[] NOT NULL,      -- tokenised jointly with the prompt
+    logprobs   FLOAT[] NOT NULL,        -- one a token
     logprob    DOUBLE NOT NULL,         -- their sum
-    tokens     INTEGER NOT NULL,
+    tokens     INTEGER NOT NULL,        -- their number
     characters INTEGER NOT NULL,        -- of the option's text or label, without the delimiter
     bytes      INTEGER NOT NULL,        -- the same in UTF-8
-    is_greedy  BOOLEAN NOT NULL
+    is_greedy  BOOLEAN NOT NULL         -- every token is the likeliest at its position
 );
 
+-- One row a probe and text that the model wrote.
 CREATE TABLE generations (
     probe_id      INTEGER NOT NULL,
     sample        INTEGER NOT NULL,     -- 0 is greedy, samples count from 1
     kind          VARCHAR NOT NULL,     -- greedy, sample
-    text          VARCHAR NOT NULL,
-    tokens        INTEGER,
-    finish_reason VARCHAR               -- stop, length
+    text          VARCHAR NOT NULL,     -- without the final stop token
+    tokens        INTEGER,              -- the stop token included
+    finish_reason VARCHAR               -- stop, length, cancelled
 );
 
+-- One row a written token, with the distribution it was taken from. To keep the file small,
+-- entropy, logsumexp, top_logprobs, sampler_logsumexp and sampler_cutoff are rounded to four
+-- decimals (a relative error of a probability below 0.01 %); everything else is exact.
 CREATE TABLE positions (
     probe_id          INTEGER NOT NULL,
-    sample            INTEGER NOT NULL,
+    sample            INTEGER NOT NULL, -- of the generation
     position          INTEGER NOT NULL, -- from 0
-    token_id          INTEGER NOT NULL,
-    logprob           FLOAT NOT NULL,
-    rank              INTEGER NOT NULL,
-    entropy           FLOAT NOT NULL,
-    logsumexp         FLOAT NOT NULL,
-    unseen            FLOAT NOT NULL,
-    top_ids           INTEGER[] NOT NULL,
-    top_logprobs      FLOAT[] NOT NULL,
-    sampler_logprob   FLOAT,
-    sampler_logsumexp FLOAT,
-    sampler_cutoff    FLOAT
+    token_id          INTEGER NOT NULL, -- the token written
+    logprob           FLOAT NOT NULL,   -- its raw logprob
+    rank              INTEGER NOT NULL, -- 1: the likeliest
+    entropy           FLOAT NOT NULL,   -- whole vocabulary, nats
+    logsumexp         FLOAT NOT NULL,   -- a logprob plus this is the raw logit
+    unseen            FLOAT NOT NULL,   -- mass outside top_ids
+    top_ids           INTEGER[] NOT NULL, -- likeliest tokens, likeliest first
+    top_logprobs      FLOAT[] NOT NULL, -- their raw logprobs
+    sampler_logprob   FLOAT,            -- logprob of the token after the sampler; NULL: greedy
+    sampler_logsumexp FLOAT,            -- scaled logit minus this is the logprob after the sampler
+    sampler_cutoff    FLOAT             -- smallest scaled logit that the sampler kept
 );
 
 -- What each token id of a tokenizer stands for; positions hold ids only.
 CREATE TABLE tokens (
-    tokenizer VARCHAR NOT NULL,
+    tokenizer VARCHAR NOT NULL,         -- hash of the tokenizer, as in runs
     token_id  INTEGER NOT NULL,
-    piece     VARCHAR,                  -- NULL: an id the tokenizer does not know
-    raw       BLOB NOT NULL,
+    piece     VARCHAR,                  -- the tokenizer's name for it; NULL: it knows no such id
+    text      VARCHAR,                  -- raw as text, bytes that are no UTF-8 as U+FFFD
+    raw       BLOB NOT NULL,            -- the bytes it stands for
     special   BOOLEAN NOT NULL
 );
 
+-- One row a probe and way of reading it; samples have one each.
 CREATE TABLE readings (
     probe_id   INTEGER NOT NULL,
-    name       VARCHAR NOT NULL,        -- engine.readings.ReadingName
-    sample     INTEGER,                 -- for sample_text
-    status     VARCHAR NOT NULL,
-    label      VARCHAR,
-    labels     VARCHAR[] NOT NULL,
-    confidence FLOAT,
-    margin     FLOAT,
-    rule       VARCHAR NOT NULL,
-    span_start INTEGER,
+    name       VARCHAR NOT NULL,        -- first_token, vocab_argmax, continuation, greedy_text, ...
+    sample     INTEGER,                 -- number of the sample, for sample_text
+    status     VARCHAR NOT NULL,        -- option, several, none_of_these, refusal, dont_know, ...
+    label      VARCHAR,                 -- the option, in the labels shown
+    labels     VARCHAR[] NOT NULL,      -- where status is several
+    confidence FLOAT,                   -- between 0 and 1
+    margin     FLOAT,                   -- distance to the runner-up, same unit
+    rule       VARCHAR NOT NULL,        -- what decided
+    span_start INTEGER,                 -- what the rule matched, in characters of the text
     span_end   INTEGER,
-    hedged     BOOLEAN NOT NULL
+    hedged     BOOLEAN NOT NULL         -- declines or doubts while endorsing an option
 );
 
--- What a person decided; kept apart, never written over a reading.
+-- What a person decided the greedy text says; kept apart, never written over a reading.
 CREATE TABLE overrides (
-    probe_id INTEGER NOT NULL,
-    sample   INTEGER NOT NULL,          -- 0: the greedy text
+    probe_id INTEGER PRIMARY KEY,
     status   VARCHAR NOT NULL,
     label    VARCHAR,
     note     VARCHAR,
     made_at  TIMESTAMP NOT NULL
 );
 
+-- Probes that a person marked.
 CREATE TABLE marks (
     probe_id INTEGER PRIMARY KEY,
     made_at  TIMESTAMP NOT NULL
-);
-
--- One row a probe: what each reading says and which flags are up. Filled from the view
--- `outcome_rows` in the transaction that stores the probe, so that lists of a million probes
--- need no join; the view is the definition.
-CREATE TABLE outcomes (
-    probe_id           INTEGER PRIMARY KEY,
-    first_token        VARCHAR,         -- label: restricted argmax over the option labels
-    first_probability  FLOAT,           -- softmax restricted to the options
-    margin             FLOAT,           -- its distance to the runner-up, same unit
-    option_mass        FLOAT,           -- mass of the labels' tokens under the full softmax
-    entropy            FLOAT,           -- first position, nats
-    vocab_token        VARCHAR,         -- text of the vocabulary's argmax
-    vocab_argmax       VARCHAR,         -- the label that token spells, NULL for any other token
-    continuation       VARCHAR,         -- label of the likeliest option text
-    text_status        VARCHAR,         -- of the greedy text
-    text_label         VARCHAR,
-    text_source        VARCHAR,         -- reading or override
-    sample_count       INTEGER,
-    majority           VARCHAR,         -- label most samples say; NULL when it is no option
-    majority_status    VARCHAR,
-    sample_agreement   FLOAT,           -- share of samples that say what the majority says
-    mismatch           BOOLEAN,
-    vocab_mismatch     BOOLEAN,
-    same_but_not_first BOOLEAN,
-    refusal            BOOLEAN,
-    first_refusal      BOOLEAN,
-    several            BOOLEAN,
-    unparsed           BOOLEAN,
-    no_option          BOOLEAN,
-    truncated          BOOLEAN,
-    greedy_vs_samples  BOOLEAN,
-    off_option_top     BOOLEAN,
-    tie                BOOLEAN,
-    low_margin         BOOLEAN,
-    wrong              BOOLEAN,
-    first_token_right  BOOLEAN,
-    text_right         BOOLEAN
 );

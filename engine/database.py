@@ -1,0 +1,121 @@
+"""Opening DuckDB files, and saying in one sentence what DuckDB complains about."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from engine.errors import StoreError
+
+MEMORY_LIMIT = "512MB"
+"""Of DuckDB's buffers in one process; what does not fit is read again or spilled."""
+
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": "v1.5.0",
+    "memory_limit": MEMORY_LIMIT,
+    # Queries are anyone's, so every connection is sandboxed: no file, network, extension or
+    # Python variable is in reach, and no query can change that.
+    "enable_external_access": False,
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "lock_configuration": True,
+}
+"""What every connection is opened with."""
+
+_LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_PREFIX = re.compile(r"^(?:[A-Z]\w* )*(?:Error|TransactionContext Error): (?:Failed to commit: )?")
+_FULL = ("No space left", "File too large", "Disk quota exceeded", "ENOSPC")
+
+
+class LockedError(StoreError):
+    """Another process holds the database.
+
+    Attributes:
+        pid: That process, None where the system does not tell.
+    """
+
+    def __init__(self, sentence: str, hint: str, pid: int | None) -> None:
+        super().__init__(sentence, hint)
+        self.pid = pid
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a database file, made where it is not there yet (unless for reading only).
+
+    Raises:
+        LockedError: Another process holds the file.
+        StoreError: The file or its folder is missing, not readable, or no DuckDB database.
+    """
+    _check_place(path, read_only)
+    try:
+        return duckdb.connect(str(path), read_only=read_only, config=SETTINGS)
+    except duckdb.Error as error:
+        raise _refused(path, error) from error
+
+
+def reason(error: duckdb.Error) -> str:
+    """What DuckDB says, on one line, without its error class and its links."""
+    text = str(error).split("See also", 1)[0]
+    line = " ".join(text.split())
+    return _PREFIX.sub("", line).rstrip(" .")
+
+
+def write_failure(path: Path, error: duckdb.Error) -> StoreError:
+    """The error for a change that DuckDB could not make; nothing of it is stored."""
+    said = reason(error)
+    if any(sign in str(error) for sign in _FULL):
+        free = shutil.disk_usage(path.parent).free / 2**20
+        return StoreError(
+            f"{path} can't grow: {said} ({free:,.0f} MiB free).",
+            "What was stored before is safe; make room, then go on with --resume.",
+        )
+    return StoreError(
+        f"{path} can't be written: {said}.", "What was stored before is safe; nothing of this was."
+    )
+
+
+def _check_place(path: Path, read_only: bool) -> None:
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, not a database.", "Name a file in it.")
+    if not path.exists():
+        if read_only:
+            raise StoreError(
+                f"There is no database {path}.", f"Make one with: logitscope run ... --db {path}"
+            )
+        if not path.parent.is_dir():
+            raise StoreError(
+                f"{path} can't be made: there is no folder {path.parent}.",
+                "Make the folder first, or name another file.",
+            )
+    elif not os.access(path, os.R_OK):
+        raise StoreError(f"{path} can't be read: permission denied.", "Ask its owner for access.")
+    elif not read_only and not os.access(path, os.W_OK):
+        raise StoreError(
+            f"{path} can't be written: permission denied.",
+            "Open it with --read-only, or copy it to a folder of yours.",
+        )
+
+
+def _refused(path: Path, error: duckdb.Error) -> StoreError:
+    text = str(error)
+    if locked := _LOCKED.search(text):
+        return LockedError(
+            f"{path} is in use by {Path(locked['program']).name}, process {locked['pid']}.",
+            "Close that program, or open another file; a snapshot can be read meanwhile.",
+            int(locked["pid"]),
+        )
+    if "Could not set lock" in text or "being used by another process" in text:
+        return LockedError(
+            f"{path} is in use by another process.",
+            "Close that program, or open another file.",
+            None,
+        )
+    if "not a valid DuckDB database file" in text:
+        return StoreError(f"{path} is not a DuckDB database.", "Name another file.")
+    return StoreError(f"{path} can't be opened: {reason(error)}.", "")

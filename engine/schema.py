@@ -1,0 +1,160 @@
+"""The database's tables and views: made, documented, brought up to date.
+
+``schema.sql`` is the current version, ``views.sql`` what is derived from it; both are read from
+here only. An older file is brought up by the numbered steps of :data:`MIGRATIONS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from string import Template
+
+import duckdb
+
+from engine.errors import StoreError
+from engine.flags import FLAGS
+
+MIGRATIONS: tuple[str, ...] = ()
+"""``MIGRATIONS[n - 1]`` is the SQL that brings a file of schema ``n`` to schema ``n + 1``.
+
+A step changes tables only: views and ``outcomes`` are made anew after it.
+"""
+
+_TABLE = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW) (\w+)")
+_COLUMN = re.compile(r"^    (\w+) +[A-Z][^-]*-- (.+)$")
+_COMMENT = re.compile(r"^-- (.+)$")
+
+
+def current_version() -> int:
+    """The schema that this logitscope reads and writes."""
+    return 1 + len(MIGRATIONS)
+
+
+def utc_now() -> datetime:
+    """The time as the tables hold it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool) -> None:
+    """Make an empty database one of logitscope's, or bring an older one up to date.
+
+    All in one transaction: a crash in the middle leaves the file as it was.
+
+    Raises:
+        StoreError: The file is no logitscope database, one of a newer schema, or would have to
+            be changed although it was opened for reading only.
+    """
+    found = _found_version(connection, path)
+    if found is not None and found > current_version():
+        raise StoreError(
+            f"{path} was written by a newer logitscope (schema {found}, this one reads up to "
+            f"{current_version()}).",
+            "Upgrade logitscope, or open another file.",
+        )
+    if found == current_version() and _stored_definitions(connection) == definitions():
+        return
+    if read_only:
+        raise StoreError(
+            f"{path} has to be brought up to date before it can be read.",
+            "Open it once without --read-only.",
+        )
+    connection.execute("BEGIN")
+    try:
+        if found is None:
+            _create(connection)
+        else:
+            for step in MIGRATIONS[found - 1 :]:
+                connection.execute(step)
+        _derive(connection)
+        connection.execute(
+            "UPDATE meta SET schema_version = ?, definitions = ?",
+            [current_version(), definitions()],
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+@cache
+def definitions() -> str:
+    """Hash of everything that decides what ``outcomes`` and the views hold."""
+    return hashlib.blake2b(_views().encode(), digest_size=8).hexdigest()
+
+
+def _found_version(connection: duckdb.DuckDBPyConnection, path: str) -> int | None:
+    """The schema of the file; None where it is empty."""
+    tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
+    if not tables:
+        return None
+    if {"meta", "runs", "probes"} <= tables:
+        for (found,) in connection.execute("SELECT schema_version FROM meta").fetchall():
+            return int(found)
+    raise StoreError(
+        f"{path} is a DuckDB database, but not one of logitscope.", "Name another file."
+    )
+
+
+def _stored_definitions(connection: duckdb.DuckDBPyConnection) -> str | None:
+    rows = connection.execute("SELECT definitions FROM meta").fetchall()
+    return str(rows[0][0]) if rows else None
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_read("schema.sql"))
+    connection.execute(
+        "INSERT INTO meta VALUES (?, '', ?, ?)",
+        [current_version(), utc_now(), version("logitscope")],
+    )
+    for statement in _comments(_read("schema.sql")):
+        connection.execute(statement)
+
+
+def _derive(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views, and ``outcomes`` from its definition."""
+    connection.execute("DROP TABLE IF EXISTS outcomes CASCADE")
+    outcome_rows, *others = _views().split(";\n\n")
+    connection.execute(outcome_rows)
+    connection.execute("CREATE TABLE outcomes AS FROM outcome_rows ORDER BY probe_id")
+    connection.execute("ALTER TABLE outcomes ADD PRIMARY KEY (probe_id)")
+    for view in others:
+        connection.execute(view)
+    for statement in _comments(_views()):
+        connection.execute(statement)
+
+
+@cache
+def _views() -> str:
+    """``views.sql`` with the flags in place."""
+    flags = ",\n    ".join(f"({flag.expression})::BOOLEAN AS {flag.name}" for flag in FLAGS)
+    return Template(_read("views.sql")).substitute(flags=flags)
+
+
+def _comments(script: str) -> Iterator[str]:
+    """COMMENT ON statements from the comment before a table or view and those after columns."""
+    above: list[str] = []
+    table = ""
+    for line in script.splitlines():
+        if found := _TABLE.match(line):
+            kind, table = found.groups()
+            if above:
+                yield _comment(f"{kind} {table}", " ".join(above))
+        elif found := _COLUMN.match(line):
+            yield _comment(f'COLUMN {table}."{found[1]}"', found[2])
+        found = _COMMENT.match(line)
+        above = [*above, found[1]] if found else []
+
+
+def _comment(subject: str, text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"COMMENT ON {subject} IS '{quoted}'"
+
+
+def _read(name: str) -> str:
+    return files("engine").joinpath(name).read_text(encoding="utf-8")

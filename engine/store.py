@@ -1,0 +1,392 @@
+"""The store: one DuckDB file, one writer, a reader for every thread that wants one.
+
+The process that opens a store for writing owns the file: no other process can open it, not even
+for reading, until it is closed (see :mod:`engine.snapshot` for what they can do). Every change is
+one transaction: after a crash, a kill or a full disk a change is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import duckdb
+import msgspec
+
+from engine import schema
+from engine.database import connect, write_failure
+from engine.errors import StoreError
+from engine.rows import PROBE_TABLES, StoredProbe, probe_tables, question_table, token_table
+from engine.schema import utc_now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engine.protocol import VocabularyEntry
+    from engine.questions import Question
+    from engine.readings import Status
+    from engine.records import ModelInfo
+
+__all__ = ["Store", "StoredProbe", "open_store"]
+
+RunKind = Literal["run", "rerun", "import"]
+RunStatus = Literal["running", "finished", "cancelled", "failed", "interrupted"]
+
+_LEFT_BEHIND = "The program that ran it ended before the run did."
+
+
+def open_store(path: str | Path, *, read_only: bool = False) -> Store:
+    """Open a store, made where it is not there yet, brought up to date where it is older.
+
+    Runs that a dead process left as running become ``interrupted``.
+
+    Args:
+        path: The database file.
+        read_only: Change nothing; several processes may read one file at the same time.
+
+    Raises:
+        LockedError: Another process holds the file.
+        StoreError: The file can't be opened, made or brought up to date, is no logitscope
+            database, or one of a newer schema.
+    """
+    place = Path(path)
+    connection = connect(place, read_only=read_only)
+    try:
+        schema.prepare(connection, str(place), read_only=read_only)
+        store = Store(place, connection, read_only=read_only)
+        if not read_only:
+            store._interrupt_runs()
+    except duckdb.Error as error:
+        connection.close()
+        raise write_failure(place, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return store
+
+
+class Store:
+    """An open database; made by :func:`open_store`, safe to use from any thread.
+
+    Attributes:
+        path: The file.
+        read_only: Whether nothing can be changed.
+    """
+
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, *, read_only: bool
+    ) -> None:
+        self.path = path
+        self.read_only = read_only
+        # The first connection runs nothing, so a new reader never waits for a query.
+        self._root = connection
+        self._writer = connection.cursor()
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._closed = False
+        self._schemas: dict[str, pa.Schema] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the readers, write everything into the one file and let go of it."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for cursor in [*self._cursors]:
+                cursor.interrupt()
+                cursor.close()
+            self._writer.close()
+            self._root.close()
+
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """The calling thread's own cursor; it sees everything committed so far.
+
+        Read a result to its end before the next query: a half-read result holds its connection.
+
+        Raises:
+            StoreError: The store is closed.
+        """
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if cursor is None or self._closed:
+            with self._lock:
+                self._check_open()
+                cursor = self._root.cursor()
+                self._cursors.add(cursor)
+            self._local.cursor = cursor
+        return cursor
+
+    # Runs
+
+    def add_run(
+        self,
+        *,
+        kind: RunKind,
+        name: str,
+        model: str,
+        source: str,
+        formats: Sequence[str],
+        orders: int,
+        planned: int,
+        fingerprint: str,
+        settings: str,
+        model_info: ModelInfo | None = None,
+        parent_run: int | None = None,
+    ) -> int:
+        """Begin a run.
+
+        Args:
+            kind: ``run``, ``rerun`` or ``import``.
+            name: What lists call it.
+            model: Folder or hub id.
+            source: Where the questions come from.
+            formats: Names of the prompt formats.
+            orders: Option orders a question.
+            planned: Number of probes.
+            fingerprint: Hash of the plan, for :meth:`find_run`.
+            settings: The whole plan as JSON.
+            model_info: What was loaded.
+            parent_run: The run that a rerun repeats a part of.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        with self._transaction():
+            run_id = self._value(
+                """
+                INSERT INTO runs (run_id, kind, name, model, source, formats, orders, planned,
+                                  status, fingerprint, settings, parent_run, started_at)
+                SELECT coalesce(max(run_id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?
+                FROM runs
+                RETURNING run_id
+                """,
+                [
+                    *(kind, name, model, source, list(formats), orders, planned),
+                    *(fingerprint, settings, parent_run, utc_now()),
+                ],
+            )
+            if model_info is not None:
+                self._note_model(run_id, model_info)
+        return int(run_id)
+
+    def set_model(self, run_id: int, model_info: ModelInfo) -> None:
+        """Note what was loaded for a run.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        with self._transaction():
+            self._note_model(run_id, model_info)
+
+    def find_run(self, fingerprint: str) -> int | None:
+        """The newest run of this plan that has not finished."""
+        rows = self.reader().execute(
+            "SELECT max(run_id) FROM runs "
+            "WHERE fingerprint = ? AND kind = 'run' AND status <> 'finished'",
+            [fingerprint],
+        )
+        run_id: int | None = rows.fetchall()[0][0]
+        return run_id
+
+    def finish_run(self, run_id: int, status: RunStatus, message: str | None = None) -> None:
+        """Say how a run ended, or with ``running`` that it goes on.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        finished = None if status == "running" else utc_now()
+        with self._transaction() as writer:
+            writer.execute(
+                "UPDATE runs SET status = ?, message = ?, finished_at = ? WHERE run_id = ?",
+                [status, message, finished, run_id],
+            )
+
+    def done_keys(self, run_id: int) -> set[tuple[int, str, int]]:
+        """Question index, format and order index of every probe of a run that is stored."""
+        rows = self.reader().execute(
+            "SELECT question_index, format, order_index FROM outcomes WHERE run_id = ?", [run_id]
+        )
+        return set(rows.fetchall())
+
+    # What is asked and what is answered
+
+    def add_questions(self, questions: Sequence[Question]) -> None:
+        """Store questions, in the order of their source; those already there stay.
+
+        Raises:
+            StoreError: They can't be written.
+        """
+        with self._transaction():
+            table = question_table(questions, self._schema("questions"))
+            self._insert("questions", table, "INSERT OR IGNORE")
+
+    def add_vocabulary(self, tokenizer_hash: str, vocabulary: Sequence[VocabularyEntry]) -> None:
+        """Store what the ids of a tokenizer stand for, once a tokenizer.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        with self._transaction():
+            known = self._value(
+                "SELECT 1 FROM tokens WHERE tokenizer = ? LIMIT 1", [tokenizer_hash]
+            )
+            if known is None:
+                table = token_table(tokenizer_hash, vocabulary, self._schema("tokens"))
+                self._insert("tokens", table)
+
+    def write(self, run_id: int, probes: Sequence[StoredProbe]) -> list[int]:
+        """Store finished probes with their readings and outcomes, all or none.
+
+        Their questions must have been added before.
+
+        Returns:
+            The new probe ids, in the order of ``probes``.
+
+        Raises:
+            StoreError: They can't be written; nothing of them is stored.
+        """
+        if not probes:
+            return []
+        with self._transaction() as writer:
+            first = 1 + self._value("SELECT coalesce(max(probe_id), 0) FROM probes")
+            last = first + len(probes) - 1
+            tables = probe_tables(
+                probes,
+                run_id=run_id,
+                first_id=first,
+                vocab_size=self._value(
+                    "SELECT (model_info->>'$.vocab_size')::INTEGER FROM runs WHERE run_id = ?",
+                    [run_id],
+                ),
+                schemas={name: self._schema(name) for name in PROBE_TABLES},
+            )
+            for name, table in tables:
+                self._insert(name, table)
+            writer.execute(
+                "INSERT INTO outcomes FROM outcome_rows WHERE probe_id BETWEEN ? AND ? "
+                "ORDER BY probe_id",
+                [first, last],
+            )
+        return list(range(first, last + 1))
+
+    # What a person adds
+
+    def set_override(
+        self, probe_id: int, status: Status, label: str | None = None, note: str | None = None
+    ) -> None:
+        """Decide by hand what the greedy text of a probe says; the reading itself stays.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        with self._transaction() as writer:
+            writer.execute(
+                "INSERT OR REPLACE INTO overrides VALUES (?, ?, ?, ?, ?)",
+                [probe_id, status, label, note, utc_now()],
+            )
+            self._refresh_outcome(probe_id)
+
+    def clear_override(self, probe_id: int) -> None:
+        """Take a decision back: the reading counts again.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        with self._transaction() as writer:
+            writer.execute("DELETE FROM overrides WHERE probe_id = ?", [probe_id])
+            self._refresh_outcome(probe_id)
+
+    def toggle_mark(self, probe_id: int) -> bool:
+        """Mark a probe or take its mark away.
+
+        Returns:
+            Whether it is marked now.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        with self._transaction() as writer:
+            removed = writer.execute(
+                "DELETE FROM marks WHERE probe_id = ? RETURNING probe_id", [probe_id]
+            ).fetchall()
+            if not removed:
+                writer.execute("INSERT INTO marks VALUES (?, ?)", [probe_id, utc_now()])
+        return not removed
+
+    # Inside
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The writer, in a transaction of its own that is committed at the end."""
+        with self._lock:
+            self._check_open()
+            if self.read_only:
+                raise StoreError(f"{self.path} is open for reading only.", "Open it for writing.")
+            try:
+                self._writer.execute("BEGIN")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                # A commit that failed has already rolled back.
+                with suppress(duckdb.Error):
+                    self._writer.execute("ROLLBACK")
+                if isinstance(error, duckdb.Error):
+                    raise write_failure(self.path, error) from error
+                raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.path} is closed.", "Open it again.")
+
+    def _interrupt_runs(self) -> None:
+        """Nobody else can hold the file, so a run that is still running has lost its process."""
+        if self._value("SELECT 1 FROM runs WHERE status = 'running' LIMIT 1") is None:
+            return
+        with self._transaction() as writer:
+            writer.execute(
+                "UPDATE runs SET status = 'interrupted', finished_at = ?, message = ? "
+                "WHERE status = 'running'",
+                [utc_now(), _LEFT_BEHIND],
+            )
+
+    def _insert(self, name: str, rows: pa.Table, verb: str = "INSERT") -> None:
+        """Append Arrow rows to a table."""
+        self._writer.register("batch", rows)
+        self._writer.execute(f"{verb} INTO {name} BY NAME FROM batch")
+        self._writer.unregister("batch")
+
+    def _schema(self, name: str) -> pa.Schema:
+        """A table's columns as Arrow types; schema.sql is where they are defined."""
+        if name not in self._schemas:
+            empty = self._writer.sql(f"FROM {name} LIMIT 0").to_arrow_table()
+            self._schemas[name] = empty.schema
+        return self._schemas[name]
+
+    def _note_model(self, run_id: int, model_info: ModelInfo) -> None:
+        self._writer.execute(
+            "UPDATE runs SET model_info = ?, tokenizer = ? WHERE run_id = ?",
+            [msgspec.json.encode(model_info).decode(), model_info.tokenizer_hash, run_id],
+        )
+
+    def _refresh_outcome(self, probe_id: int) -> None:
+        self._writer.execute(
+            "INSERT OR REPLACE INTO outcomes FROM outcome_rows WHERE probe_id = ?", [probe_id]
+        )
+
+    def _value(self, query: str, parameters: Sequence[object] = ()) -> Any:
+        """The first column of the first row, None where there is no row."""
+        rows = self._writer.execute(query, list(parameters)).fetchall()
+        return rows[0][0] if rows else None

@@ -1,0 +1,161 @@
+-- What is derived from the tables of engine/schema.sql, each thing defined once. outcome_rows is
+-- the definition of the table outcomes; the flags placeholder stands for the expressions of engine.flags.FLAGS,
+-- one column a flag, over the columns of the query it stands in.
+
+-- One row a probe: what each reading says and which flags are up (computed; see outcomes).
+CREATE OR REPLACE VIEW outcome_rows AS
+WITH said AS (
+    SELECT
+        probe_id,
+        any_value(label) FILTER (name = 'first_token') AS first_token,
+        any_value(confidence) FILTER (name = 'first_token') AS first_probability,
+        any_value(margin) FILTER (name = 'first_token') AS margin,
+        any_value(status) FILTER (name = 'vocab_argmax') AS vocab_status,
+        any_value(label) FILTER (name = 'vocab_argmax') AS vocab_argmax,
+        any_value(label) FILTER (name = 'continuation') AS continuation,
+        any_value(status) FILTER (name = 'greedy_text') AS greedy_status,
+        any_value(label) FILTER (name = 'greedy_text') AS greedy_label,
+        any_value(hedged) FILTER (name = 'greedy_text') AS hedged,
+        any_value(status) FILTER (name = 'majority') AS majority_status,
+        any_value(label) FILTER (name = 'majority') AS majority,
+        list({'status': status, 'label': label}) FILTER (name = 'sample_text') AS samples
+    FROM readings
+    GROUP BY probe_id
+), gathered AS (
+    SELECT
+        p.run_id,
+        p.probe_id,
+        p.question_id,
+        p.question_index,
+        q.dataset,
+        q.subject,
+        q.text AS question,
+        p.format,
+        p.order_index,
+        p.gold,
+        p.refusal_label,
+        s.first_token,
+        s.first_probability,
+        s.margin,
+        -- Labels that share a token share its mass.
+        list_sum(list_transform(
+            list_distinct(list_zip(coalesce(p.label_ids, range(len(p.label_logprobs))),
+                                   p.label_logprobs)),
+            lambda pair: exp(pair[2])
+        ))::FLOAT AS option_mass,
+        p.entropy,
+        t.text AS vocab_token,
+        s.vocab_status,
+        s.vocab_argmax,
+        s.continuation,
+        g.text AS greedy_text,
+        CASE WHEN o.probe_id IS NULL THEN s.greedy_status ELSE o.status END AS text_status,
+        CASE WHEN o.probe_id IS NULL THEN s.greedy_label ELSE o.label END AS text_label,
+        CASE
+            WHEN o.probe_id IS NOT NULL THEN 'override'
+            WHEN s.greedy_status IS NOT NULL THEN 'reading'
+        END AS text_source,
+        s.hedged,
+        len(list_filter(p.label_logprobs, lambda x: x = list_max(p.label_logprobs))) > 1 AS tied,
+        len(s.samples)::INTEGER AS sample_count,
+        s.majority,
+        s.majority_status,
+        CASE WHEN s.majority_status IS NOT NULL THEN (len(list_filter(
+            s.samples, lambda x: x = {'status': s.majority_status, 'label': s.majority}
+        )) / len(s.samples))::FLOAT END AS sample_agreement
+    FROM probes p
+    JOIN runs r ON r.run_id = p.run_id
+    JOIN questions q ON q.question_id = p.question_id
+    LEFT JOIN said s ON s.probe_id = p.probe_id
+    LEFT JOIN generations g ON g.probe_id = p.probe_id AND g.sample = 0
+    LEFT JOIN overrides o ON o.probe_id = p.probe_id
+    LEFT JOIN tokens t ON t.tokenizer = r.tokenizer AND t.token_id = p.top_ids[1]
+)
+SELECT
+    *,
+    $flags,
+    CASE WHEN gold IS NOT NULL AND first_token IS NOT NULL
+        THEN first_token = gold END AS first_token_right,
+    CASE WHEN gold IS NOT NULL AND text_status IS NOT NULL
+        THEN text_label IS NOT DISTINCT FROM gold END AS text_right
+FROM gathered;
+
+-- One row a probe, as lists show and filter it: outcomes and marks.
+CREATE OR REPLACE VIEW listing AS
+SELECT o.*, m.probe_id IS NOT NULL AS marked
+FROM outcomes o
+LEFT JOIN marks m ON m.probe_id = o.probe_id;
+
+-- One row a probe and reading, with the option it names in the labels shown and in the source's.
+CREATE OR REPLACE VIEW answers AS
+SELECT
+    p.run_id,
+    p.probe_id,
+    p.question_id,
+    p.question_index,
+    p.format,
+    p.order_index,
+    a.name AS reading,
+    a.sample,
+    a.status,
+    a.label,
+    p.permutation[list_position(p.labels, a.label)] AS option_index,
+    q.options[1 + p.permutation[list_position(p.labels, a.label)]].label AS source_label,
+    q.options[1 + p.permutation[list_position(p.labels, a.label)]].text AS option_text,
+    p.gold,
+    CASE WHEN p.gold IS NOT NULL THEN a.label IS NOT DISTINCT FROM p.gold END AS correct,
+    a.confidence,
+    a.margin,
+    a.rule,
+    a.hedged
+FROM readings a
+JOIN probes p ON p.probe_id = a.probe_id
+JOIN questions q ON q.question_id = p.question_id;
+
+-- One row a position and kept token: what the model nearly wrote. Position 0 is the first token.
+CREATE OR REPLACE VIEW top_tokens AS
+SELECT
+    p.run_id,
+    k.probe_id,
+    k.sample,
+    k.position,
+    k.rank,
+    k.token_id,
+    t.text,
+    k.logprob,
+    exp(k.logprob)::FLOAT AS probability,
+    k.token_id = k.written AS written
+FROM (
+    SELECT
+        probe_id,
+        sample,
+        position,
+        token_id AS written,
+        unnest(top_ids) AS token_id,
+        unnest(top_logprobs) AS logprob,
+        generate_subscripts(top_ids, 1)::INTEGER AS rank
+    FROM positions
+) k
+JOIN probes p ON p.probe_id = k.probe_id
+JOIN runs r ON r.run_id = p.run_id
+LEFT JOIN tokens t ON t.tokenizer = r.tokenizer AND t.token_id = k.token_id;
+
+-- One row a written token with its text.
+CREATE OR REPLACE VIEW written_tokens AS
+SELECT
+    p.run_id,
+    w.probe_id,
+    w.sample,
+    w.position,
+    w.token_id,
+    t.text,
+    w.logprob,
+    exp(w.logprob)::FLOAT AS probability,
+    w.rank,
+    w.entropy,
+    w.unseen,
+    w.sampler_logprob
+FROM positions w
+JOIN probes p ON p.probe_id = w.probe_id
+JOIN runs r ON r.run_id = p.run_id
+LEFT JOIN tokens t ON t.tokenizer = r.tokenizer AND t.token_id = w.token_id;
