@@ -60,7 +60,8 @@ def apply_template(
     if system.strip() not in text:
         message = "The chat template drops the system text; move it into the user turn."
         warnings.append(PromptWarning("system-dropped", message))
-    return text, warnings + _template_warnings(template, text)
+    head = text.partition(user.strip())[0].replace(system.strip(), "")
+    return text, [*warnings, *_added_warnings(head), *_template_warnings(template, text)]
 
 
 def _continue(tokenizer: Tokenizer, template: str, turns: Sequence[Message], prefill: str) -> str:
@@ -81,6 +82,15 @@ def _continue(tokenizer: Tokenizer, template: str, turns: Sequence[Message], pre
     if not text.endswith(core):
         text = written(turns, add_generation_prompt=True) + core
     return text + prefill[len(core) :]
+
+
+def _added_warnings(head: str) -> list[PromptWarning]:
+    """Words that the template itself puts before the user turn: a default system text."""
+    found = re.search(r"(?:[A-Za-z]+[ ,.]+){3}[^\n<\[]*", head)
+    if found is None:
+        return []
+    message = f"The chat template adds a text of its own: {found[0].strip()!r}."
+    return [PromptWarning("template-text", message)]
 
 
 def _template_warnings(template: str, text: str) -> list[PromptWarning]:

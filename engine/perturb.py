@@ -14,10 +14,10 @@ from engine.questions import LABELS, Option, Question
 def order_permutation(question: Question, index: int, seed: int) -> tuple[int, ...]:
     """The permutation of one option order: ``permutation[i]`` is the source index of option i.
 
-    Order 0 is the source's. The others are drawn uniformly, each with its own counter-based hash
-    of (seed, question id, index), so an order depends neither on Python nor on how many orders
-    are asked for. Orders of one question differ from each other and from the source as long as
-    there are permutations left; then the sequence repeats from order 0.
+    Order 0 is the source's. The others are drawn uniformly by hashes of (seed, question id,
+    number of the draw), so an order depends neither on the version of Python nor on how many
+    orders are asked for. A draw that repeats an earlier one is drawn again: the orders of one
+    question all differ, until all n! are used up and the sequence starts again from order 0.
 
     Args:
         question: The question in source order.

@@ -7,6 +7,7 @@ as lm-evaluation-harness does (``_encode_pair`` at 04e7442).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -34,6 +35,9 @@ class Tokenizer(Protocol):
 
     def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
         """The tokens as the vocabulary names them."""
+
+    def get_vocab(self) -> dict[str, int]:
+        """All tokens, as the vocabulary names them, with their ids."""
 
     def get_chat_template(self) -> str:
         """The chat template; raises ValueError where there is none."""
@@ -95,13 +99,40 @@ def join(
     Raises:
         FormatError: An answer has no tokens at all.
     """
-    tail, tail_ids = _tail(prompt, prompt_ids)
+    tail, tail_ids = _tail(tokenizer, prompt, prompt_ids)
     wholes = encode(tokenizer, [tail + answer for answer in answers])
     joined = []
     for answer, whole in zip(answers, wholes, strict=True):
         ids = whole[len(tail_ids) :] or _alone(tokenizer, answer)
         joined.append(Joined(tuple(ids), merged=whole[: len(tail_ids)] != tail_ids))
     return joined
+
+
+def _tail(tokenizer: Tokenizer, prompt: str, prompt_ids: Sequence[int]) -> tuple[str, list[int]]:
+    """The end of a prompt that alone decides how an answer is tokenised after it.
+
+    Where no token of the vocabulary spans a line break and what follows it, the tokens after a
+    break don't depend on those before. So the last line stands for the whole prompt; its own
+    tokens are compared with the prompt's, and the whole prompt is taken where they differ.
+    """
+    start = max((found.start() for found in re.finditer(r"\n(?=\S)", prompt)), default=0)
+    line = _line_break(tokenizer)
+    if start and line:
+        tail_ids = encode(tokenizer, [prompt[start:]])[0]
+        own = tail_ids[len(line) :]
+        if tail_ids[: len(line)] == line and own == list(prompt_ids[-len(own) :]):
+            return prompt[start:], tail_ids
+    return prompt, list(prompt_ids)
+
+
+@lru_cache(maxsize=4)
+def _line_break(tokenizer: Tokenizer) -> list[int]:
+    """Tokens of a line break alone; none where a token spans one and the text after it.
+
+    In byte-level vocabularies the characters Ċ, č, ĉ and Ġ stand for white space.
+    """
+    spans = re.compile(r"[\nĊ][^\sĊčĉĠ▁]")
+    return [] if any(map(spans.search, tokenizer.get_vocab())) else encode(tokenizer, ["\n"])[0]
 
 
 def _alone(tokenizer: Tokenizer, answer: str) -> list[int]:
@@ -193,7 +224,3 @@ def _warnings(
             )
         )
     return tuple(warnings)
-
-
-def _tail(prompt: str, prompt_ids: Sequence[int]) -> tuple[str, list[int]]:
-    return prompt, list(prompt_ids)
