@@ -4,14 +4,15 @@ Each flag is one SQL expression over the columns that :data:`engine.store` gathe
 (view ``outcome_rows``); the expression is the definition and stands nowhere else. A flag is NULL
 where it has no meaning or what it needs was not recorded, and NULL is never counted as False.
 
-Columns that the expressions see:
+Columns that the expressions see, all NULL where not recorded:
 
-``first_token`` label of the restricted argmax; ``first_probability`` and ``margin`` restricted to
-the options; ``vocab_token`` text of the vocabulary's argmax; ``vocab_argmax`` the label it spells
-or NULL; ``text_status`` and ``text_label`` of the greedy text (a manual override wins); ``gold``;
-``refusal_label`` the option that is itself a refusal, or NULL; ``majority``, ``majority_status``
-over the samples; ``tied`` whether two options share the highest first-token logprob exactly;
-``hedged`` whether the greedy text hedges.
+``first_token`` label of the restricted argmax; ``margin`` its distance to the runner-up, restricted
+to the options; ``vocab_status`` and ``vocab_argmax``: ``option`` and the label that the
+vocabulary's likeliest token spells, ``unparsed`` and NULL where it spells none; ``text_status`` and
+``text_label`` of the greedy text (a manual override wins); ``gold``; ``refusal_label`` the option
+that is itself a refusal; ``majority_status`` and ``majority`` over the samples; ``tied`` whether
+two options share the highest first-token logprob exactly; ``hedged`` whether the greedy text
+hedges.
 """
 
 from __future__ import annotations
@@ -47,29 +48,35 @@ FLAGS: tuple[Flag, ...] = (
         "The first token's option is not what the text says; a text that names no single option "
         "counts as a mismatch, and so does a refusal unless the first token chose the option that "
         "is itself a refusal.",
-        "first_token IS DISTINCT FROM text_label",
+        "CASE WHEN first_token IS NOT NULL AND text_status IS NOT NULL "
+        "THEN first_token IS DISTINCT FROM text_label END",
         "M of arXiv:2402.14499, as counted in its released results",
     ),
     Flag(
         "vocab_mismatch",
         "vocab mismatch",
-        "The likeliest token of the whole vocabulary, blanks stripped, is not the text's letter.",
-        "vocab_argmax IS DISTINCT FROM text_label",
+        "The likeliest token of the whole vocabulary, blanks stripped, is not the text's letter; "
+        "a text that names no single option counts as a mismatch.",
+        "CASE WHEN vocab_status IS NOT NULL AND text_status IS NOT NULL "
+        "THEN NOT coalesce(vocab_argmax = text_label, false) END",
         "F of arXiv:2402.14499",
     ),
     Flag(
         "same_but_not_first",
         "same, not first",
-        "The likeliest token is no option, yet the likeliest option is what the text says.",
-        "vocab_argmax IS DISTINCT FROM text_label AND first_token IS NOT DISTINCT FROM text_label",
+        "The likeliest token of the whole vocabulary is not the text's letter, yet the likeliest "
+        "option is.",
+        "CASE WHEN vocab_status IS NOT NULL AND first_token IS NOT NULL "
+        "AND text_status IS NOT NULL THEN vocab_argmax IS DISTINCT FROM text_label "
+        "AND coalesce(first_token = text_label, false) END",
         "S of arXiv:2402.14499",
     ),
     Flag(
         "refusal",
         "refusal",
         "The text refuses to answer, or picks the option that is itself a refusal.",
-        "text_status = 'refusal' OR (refusal_label IS NOT NULL AND "
-        "coalesce(text_label = refusal_label, false))",
+        "CASE WHEN text_status IS NOT NULL "
+        "THEN text_status = 'refusal' OR coalesce(text_label = refusal_label, false) END",
         "arXiv:2402.14499",
     ),
     Flag(
@@ -111,15 +118,15 @@ FLAGS: tuple[Flag, ...] = (
         "greedy_vs_samples",
         "greedy vs samples",
         "Most samples say something else than the greedy text.",
-        "CASE WHEN majority_status IS NOT NULL THEN (majority_status, majority) "
-        "IS DISTINCT FROM (text_status, text_label) END",
+        "CASE WHEN majority_status IS NOT NULL AND text_status IS NOT NULL "
+        "THEN majority_status <> text_status OR majority IS DISTINCT FROM text_label END",
         "arXiv:2407.10457 compares them over runs; this is the same question by question",
     ),
     Flag(
         "off_option_top",
         "off-option top",
         "The likeliest first token spells no option label.",
-        "vocab_argmax IS NULL",
+        "CASE WHEN vocab_status IS NOT NULL THEN vocab_argmax IS NULL END",
         "arXiv:2402.14499",
     ),
     Flag(
@@ -140,7 +147,8 @@ FLAGS: tuple[Flag, ...] = (
         "wrong",
         "wrong",
         "The text does not say the gold option; refusals and unread texts are wrong too.",
-        "CASE WHEN gold IS NOT NULL THEN text_label IS DISTINCT FROM gold END",
+        "CASE WHEN gold IS NOT NULL AND text_status IS NOT NULL "
+        "THEN text_label IS DISTINCT FROM gold END",
         "arXiv:2402.13213 counts unparsed answers as wrong",
     ),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
@@ -19,10 +20,19 @@ from engine.answers.mentions import Mention, OptionIndex, bare_ends, starts_line
 from engine.answers.reply import prepare
 from engine.answers.view import LINE_FORMS, Endorsed, View
 from engine.questions import Option
-from engine.readings import Status
 
 LADDER_VERSION = 1
 """Goes up with every change that can read a reply differently."""
+
+Status = Literal[
+    "option",
+    "several",
+    "none_of_these",
+    "refusal",
+    "dont_know",
+    "truncated",
+    "unparsed",
+]
 
 
 class Answer(msgspec.Struct, frozen=True):
