@@ -63,6 +63,7 @@ class WorkerClient:
 
     Attributes:
         log_path: Where the worker's standard output and error go.
+        ended: The last event of the latest worker; None while it runs.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class WorkerClient:
             command: How the worker is started; ``--fd N`` is appended.
         """
         self.log_path = log_path or home() / "worker.log"
+        self.ended: Bye | Gone | None = None
         self._command = tuple(command)
         self._listeners: list[OnEvent] = [on_event] if on_event else []
         self._jobs = itertools.count(1)
@@ -114,6 +116,8 @@ class WorkerClient:
         Raises:
             WorkerError: The process can't be started.
         """
+        if not self.alive and self._reader not in (None, threading.current_thread()):
+            self._reader.join()  # The old worker's last event must not be taken for the new one's.
         with self._lock:
             if self._connection is not None:
                 return
@@ -133,6 +137,7 @@ class WorkerClient:
                     ours.close()
                     raise WorkerError(f"The worker process can't be started: {error}.") from error
             self._connection = ours
+            self.ended = None
             self._closing = False
             self._loaded = None
             self._reader = threading.Thread(
@@ -179,7 +184,7 @@ class WorkerClient:
 
     def ask(
         self, request: Load | Render | Probe, stop: threading.Event | None = None
-    ) -> Iterator[Event]:
+    ) -> Iterator[JobEvent]:
         """Send one request and yield its events, the last one included, as they arrive.
 
         Once ``stop`` is set, the job is cancelled; its last event is then :class:`Done`.
@@ -282,7 +287,7 @@ class WorkerClient:
 
     def _read(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
         """Dispatch events until the worker's end of the socket is closed."""
-        last: Event | None = None
+        last: Bye | None = None
         try:
             with connection.makefile("rb") as stream:
                 while (body := read_frame(stream)) is not None:
@@ -305,7 +310,8 @@ class WorkerClient:
             if self._closing:
                 last = Bye()
         connection.close()
-        self._dispatch(last or self._gone(_exit_code(process)))
+        self.ended = last or self._gone(_exit_code(process))
+        self._dispatch(self.ended)
 
     def _remember(self, answer: Ready | Failed | Done) -> None:
         """Keep what the latest load brought."""

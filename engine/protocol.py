@@ -117,6 +117,11 @@ class VocabularyEntry(msgspec.Struct, frozen=True, array_like=True):
     raw: bytes
     special: bool
 
+    @property
+    def text(self) -> str:
+        """The token as text; bytes that are no text of their own become U+FFFD."""
+        return self.raw.decode("utf-8", "replace")
+
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The model is loaded. ``vocabulary[i]`` describes token id ``i``."""

@@ -1,0 +1,335 @@
+"""The busy part of a run: keep the worker fed, store what comes back, survive its death."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby, islice
+from typing import Literal
+
+import msgspec
+
+from engine.client import WorkerClient
+from engine.errors import LogitscopeError, WorkerError
+from engine.planning import CHUNK, PlannedProbe, RunPlan
+from engine.protocol import Bye, Cancelled, Done, Event, Failed, Gone, Note, Probe, Probed, Ready
+from engine.single import token_texts, with_readings
+from engine.store import Store, StoredProbe
+
+WRITE_EVERY = 0.25
+"""Seconds; what is done is stored at least this often."""
+
+JOB = CHUNK
+"""Probes a job: enough for full batches, few enough to be sent and dropped in no time."""
+
+JOBS_AHEAD = 2
+"""Jobs that the worker has, so that it never waits for the front."""
+
+RATE_WINDOW = 30.0
+"""Seconds of the recent past that the rate speaks of."""
+
+HOPELESS = 10
+"""Worker failures in a row, with no probe done between them, before a run gives up."""
+
+CANCEL_PATIENCE = 2.0
+"""Seconds to wait until cancelled jobs are acknowledged."""
+
+_STOP_CHECK = 0.05
+
+Outcome = Literal["finished", "cancelled", "failed"]
+ProbeKey = tuple[int, str, int]
+"""Question index, format and order: what a probe is within its run."""
+
+
+class RunProgress(msgspec.Struct, frozen=True):
+    """How far a run is.
+
+    Attributes:
+        run_id: The run; None until it is in the store.
+        stage: What is happening, in words.
+        done: Probes stored, those of earlier parts of a resumed run included.
+        failed: Probes that could not be made.
+        planned: Probes that the plan holds.
+        rate: Probes a second lately; 0 until one is done.
+        eta_s: Seconds left at this rate; None until one is done.
+        note: Something to tell the user once; empty for nothing.
+    """
+
+    run_id: int | None
+    stage: str
+    done: int
+    failed: int
+    planned: int
+    rate: float = 0.0
+    eta_s: float | None = None
+    note: str = ""
+
+
+OnProgress = Callable[[RunProgress], None]
+
+
+class Execution:
+    """One part of a run, from its start or resumption to its end. Used by one thread.
+
+    Attributes:
+        done: Probes stored, those of earlier parts included.
+        failed: Probes that could not be made.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        plan: RunPlan,
+        client: WorkerClient,
+        ready: Ready,
+        run_id: int,
+        stored: set[ProbeKey],
+        on_progress: OnProgress,
+        stop: threading.Event,
+    ) -> None:
+        """Prepare a part of a run.
+
+        Args:
+            store: Written on the thread that calls :meth:`run`.
+            plan: What to ask.
+            client: Whose worker has loaded the plan's model.
+            ready: What the worker said about it.
+            run_id: The run in the store.
+            stored: What earlier parts have stored.
+            on_progress: Called on the thread that calls :meth:`run`.
+            stop: Cancels the run when set.
+        """
+        self.done = len(stored)
+        self.failed = 0
+        self._store = store
+        self._plan = plan
+        self._client = client
+        self._token_texts = token_texts(ready)
+        self._notes = deque(ready.notes)
+        self._run_id = run_id
+        self._on_progress = on_progress
+        self._stop = stop
+        left = (probe for probe in plan.probes() if _key(probe) not in stored)
+        self._jobs: Iterator[list[PlannedProbe]] = _jobs(left)
+        self._in_flight: dict[int, _Job] = {}
+        self._alone: deque[PlannedProbe] = deque()
+        self._restarted = False
+        self._in_a_row = 0
+        self._first_failure = ""
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._batch: list[StoredProbe] = []
+        self._written_at = time.monotonic()
+        self._rate = _Rate(time.monotonic(), self.done)
+
+    def run(self) -> tuple[Outcome, str | None]:
+        """Ask everything that is left.
+
+        Returns:
+            How it ended, and why or what failed, in words.
+
+        Raises:
+            StoreError: What came back can't be stored.
+        """
+        with self._client.listening(self._events.put):
+            try:
+                outcome = self._ask_all()
+            except WorkerError as error:
+                self._write()
+                return "failed", str(error)
+            finally:
+                self._cancel()
+            self._write()
+        if outcome == "finished" and self.failed and not self.done:
+            return "failed", self._failures()
+        return outcome, self._failures()
+
+    def _ask_all(self) -> Outcome:
+        """Feed the worker until nothing is left or the run is cancelled."""
+        self._tell("probing")
+        while self._send_jobs():
+            if self._stop.is_set():
+                return "cancelled"
+            # Asked before the events are: what the worker said before it died comes first.
+            ended = self._client.ended
+            event = self._next_event()
+            if event is not None:
+                self._handle(event)
+            elif ended is not None:
+                self._recover(ended)
+            if time.monotonic() - self._written_at >= WRITE_EVERY:
+                self._write()
+                self._tell("probing")
+        return "finished"
+
+    def _send_jobs(self) -> bool:
+        """Keep the worker supplied; False when nothing is left to wait for."""
+        while len(self._in_flight) < (1 if self._alone else JOBS_AHEAD):
+            probes = [self._alone.popleft()] if self._alone else next(self._jobs, None)
+            if probes is None:
+                break
+            job = self._client.next_job()
+            self._in_flight[job] = _Job(probes)
+            items = tuple(probe.item for probe in probes)
+            try:
+                self._client.send(Probe(job, items, self._plan.formats, self._plan.settings))
+            except WorkerError:
+                break  # It has died, which the loop notices.
+        return bool(self._in_flight)
+
+    def _next_event(self) -> Event | None:
+        try:
+            return self._events.get(timeout=_STOP_CHECK)
+        except queue.Empty:
+            return None
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Gone | Bye) or event.job not in self._in_flight:
+            return
+        if isinstance(event, Probed):
+            self._keep(self._in_flight[event.job].left.pop(event.key), event)
+        elif isinstance(event, Note):
+            self._notes.append(event.sentence)
+        elif isinstance(event, Failed) and event.key is not None:
+            self._give_up(self._in_flight[event.job].left.pop(event.key), event.sentence)
+        elif isinstance(event, Failed):
+            self._split(self._in_flight.pop(event.job), event)
+        elif isinstance(event, Done):
+            for probe in self._in_flight.pop(event.job).left.values():
+                self._give_up(probe, "The worker gave no answer.")
+
+    def _keep(self, probe: PlannedProbe, answer: Probed) -> None:
+        """Read a finished probe and put it into the batch that is stored next."""
+        self._in_a_row = 0
+        self._batch.append(with_readings(probe, answer, self._token_texts))
+
+    def _give_up(self, probe: PlannedProbe, sentence: str) -> None:
+        self.failed += 1
+        if not self._first_failure:
+            item = probe.item
+            self._first_failure = (
+                f"question {probe.question_index}, format {item.format}, order {item.order}: "
+                f"{sentence}"
+            )
+
+    def _split(self, job: _Job, failure: Failed) -> None:
+        """A job failed as a whole: ask its probes one by one, or leave out the one it had."""
+        self._count_failure(WorkerError(failure.sentence, failure.hint))
+        if job.single:
+            self._give_up(job.only, failure.sentence)
+        else:
+            self._alone.extend(job.left.values())
+
+    def _recover(self, ended: Gone | Bye) -> None:
+        """Replace a dead worker once, then only for probes that killed it all by themselves."""
+        self._write()
+        if isinstance(ended, Bye):
+            raise WorkerError("The worker was closed in the middle of the run.")
+        death = WorkerError(ended.sentence, ended.hint)
+        self._count_failure(death)
+        working, *waiting = self._in_flight.values()
+        self._in_flight.clear()
+        if working.single and self._restarted:
+            self._give_up(working.only, ended.sentence)
+        elif self._restarted:
+            raise death
+        else:
+            self._restarted = True
+            self._alone.extend(working.left.values())
+        self._jobs = chain((list(job.left.values()) for job in waiting), self._jobs)
+        self._notes.append(f"{ended.sentence} It is started again.")
+        if self._client.load(self._plan.load, self._tell, self._stop) is not None:
+            self._tell("probing")
+
+    def _count_failure(self, error: LogitscopeError) -> None:
+        self._in_a_row += 1
+        if self._in_a_row >= HOPELESS:
+            raise error
+
+    def _cancel(self) -> None:
+        """Drop the jobs that the worker still has; what it has finished till then is kept."""
+        waiting = set(self._in_flight)
+        for job in waiting:
+            self._client.cancel(job)
+        deadline = time.monotonic() + CANCEL_PATIENCE
+        while waiting and self._client.alive and time.monotonic() < deadline:
+            event = self._next_event()
+            if isinstance(event, Cancelled | Done):
+                waiting.discard(event.job)
+            elif isinstance(event, Probed):
+                self._handle(event)
+
+    def _write(self) -> None:
+        """Store what has come back since the last time."""
+        self._written_at = time.monotonic()
+        if self._batch:
+            self._store.write(self._run_id, self._batch)
+            self.done += len(self._batch)
+            self._batch = []
+            self._rate.add(self._written_at, self.done)
+
+    def _tell(self, stage: str) -> None:
+        rate = self._rate.value(time.monotonic())
+        left = self._plan.planned - self.done - self.failed
+        progress = RunProgress(
+            run_id=self._run_id,
+            stage=stage,
+            done=self.done,
+            failed=self.failed,
+            planned=self._plan.planned,
+            rate=rate,
+            eta_s=left / rate if rate else None,
+            note=self._notes.popleft() if self._notes else "",
+        )
+        self._on_progress(progress)
+
+    def _failures(self) -> str | None:
+        if not self.failed:
+            return None
+        count = "1 probe" if self.failed == 1 else f"{self.failed:,} probes"
+        return f"{count} could not be made; the first: {self._first_failure}"
+
+
+class _Job:
+    """Probes sent together and still unanswered."""
+
+    def __init__(self, probes: list[PlannedProbe]) -> None:
+        self.single = len(probes) == 1
+        self.left = {probe.item.key: probe for probe in probes}
+
+    @property
+    def only(self) -> PlannedProbe:
+        """The one probe that is left."""
+        (probe,) = self.left.values()
+        return probe
+
+
+class _Rate:
+    """Probes a second over the last :data:`RATE_WINDOW` seconds."""
+
+    def __init__(self, now: float, done: int) -> None:
+        self._seen = deque([(now, done)])
+
+    def add(self, now: float, done: int) -> None:
+        """Note how many are done now; the window always keeps one earlier point."""
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[1][0] > RATE_WINDOW:
+            self._seen.popleft()
+
+    def value(self, now: float) -> float:
+        """The rate, falling while nothing is finished; 0 until something is."""
+        (began, before), (_, done) = self._seen[0], self._seen[-1]
+        return (done - before) / (now - began) if done > before else 0.0
+
+
+def _key(probe: PlannedProbe) -> ProbeKey:
+    return probe.question_index, probe.item.format, probe.item.order
+
+
+def _jobs(probes: Iterable[PlannedProbe]) -> Iterator[list[PlannedProbe]]:
+    """Cut probes into jobs; no job mixes formats, because they share no prefix."""
+    for _, same_format in groupby(probes, key=lambda probe: probe.item.format):
+        while job := list(islice(same_format, JOB)):
+            yield job

@@ -1,0 +1,317 @@
+"""What a run will ask: everything needed to repeat it, and the probes it consists of, in order."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.errors import FormatError, LogitscopeError
+from engine.formats import PromptFormat, load_format
+from engine.perturb import order_permutation, reorder
+from engine.protocol import Load, ProbeItem
+from engine.questions import Question, find_dev, load_questions, shots_for
+from engine.records import ModelInfo, ProbeSettings
+
+if TYPE_CHECKING:
+    from engine.store import RunKind, Store
+
+CHUNK = 64
+"""Questions whose formats and orders are all asked before the next questions come.
+
+Long enough for full batches of one format, short enough to see questions complete early.
+"""
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZATIONS = ("none", "8bit", "4bit")
+
+_DEFAULTS = ProbeSettings()
+
+
+class PlannedProbe(msgspec.Struct, frozen=True):
+    """One probe of a run.
+
+    Attributes:
+        item: What the worker is sent; its key is the probe's number in the plan.
+        question_index: Place of the question in its source, from 0.
+        permutation: ``permutation[i]`` is the source index of shown option i.
+    """
+
+    item: ProbeItem
+    question_index: int
+    permutation: tuple[int, ...]
+
+
+class RunPlan(msgspec.Struct, frozen=True):
+    """Everything needed to repeat a run.
+
+    Stored with the run as JSON, without the questions: those have a table of their own.
+
+    Attributes:
+        model: A model folder (absolute) or hub id.
+        source: The question file, folder or hub dataset, as given.
+        formats: The prompt formats, whole.
+        settings: What every probe is asked.
+        orders: Option orders a question; the first is that of the source.
+        limit: Only so many questions; None for all.
+        revision: Hub revision of the model.
+        dtype: One of :data:`DTYPES`.
+        device: ``auto`` or a torch device.
+        quantization: One of :data:`QUANTIZATIONS`.
+        batch_size: Prompts a batch; 0 is automatic.
+        name: What lists call the run.
+        dev: Questions that worked examples are taken from; empty where no format wants any.
+        questions: The questions, in source order.
+    """
+
+    model: str
+    source: str
+    formats: tuple[PromptFormat, ...]
+    settings: ProbeSettings
+    orders: int = 1
+    limit: int | None = None
+    revision: str | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    quantization: str = "none"
+    batch_size: int = 0
+    name: str = ""
+    dev: tuple[Question, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def planned(self) -> int:
+        """Number of probes."""
+        return len(self.questions) * len(self.formats) * self.orders
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides what is stored; plans that share it are the same run.
+
+        Name, source path, batch size and device are left out: they may change between the parts
+        of one run. So is the limit: the questions themselves say what it did.
+        """
+        lasting = msgspec.structs.replace(
+            self, name="", source="", limit=None, batch_size=0, device="", questions=()
+        )
+        digest = hashlib.blake2b(msgspec.json.encode(lasting), digest_size=8)
+        for question in self.questions:
+            digest.update(question.id.encode())
+        return digest.hexdigest()
+
+    @property
+    def load(self) -> Load:
+        """The request that loads this plan's model; its job number is for the client to set."""
+        return Load(
+            job=0,
+            model=self.model,
+            revision=self.revision,
+            dtype=self.dtype,
+            device=self.device,
+            quantization=self.quantization,
+            batch_size=self.batch_size,
+        )
+
+    def to_json(self) -> str:
+        """The plan as it is stored with its run."""
+        return msgspec.json.encode(msgspec.structs.replace(self, questions=())).decode()
+
+    def probes(self) -> Iterator[PlannedProbe]:
+        """Every probe of the plan, numbered in the order they are asked.
+
+        Chunk by chunk of the questions; within a chunk one format after the other, because the
+        prompts of a format share their beginning and the model reads it once a batch.
+        """
+        key = 0
+        for start in range(0, len(self.questions), CHUNK):
+            chunk = range(start, min(start + CHUNK, len(self.questions)))
+            for fmt in self.formats:
+                for order in range(self.orders):
+                    for index in chunk:
+                        yield self.probe(key, index, fmt, order)
+                        key += 1
+
+    def probe(self, key: int, index: int, fmt: PromptFormat, order: int) -> PlannedProbe:
+        """One probe: question ``index`` in one format and option order."""
+        question = self.questions[index]
+        permutation = order_permutation(question, order, self.settings.seed)
+        return planned_probe(key, index, question, permutation, order, fmt, self.dev)
+
+
+def planned_probe(
+    key: int,
+    index: int,
+    question: Question,
+    permutation: tuple[int, ...],
+    order: int,
+    fmt: PromptFormat,
+    dev: Sequence[Question],
+) -> PlannedProbe:
+    """One probe of a question given in source order."""
+    item = ProbeItem(
+        key=key,
+        question=reorder(question, permutation, labels=fmt.labels),
+        question_id=question.id,
+        order=order,
+        format=fmt.name,
+        shots=tuple(shots_for(question, dev)[: fmt.shots]) if fmt.shots else (),
+    )
+    return PlannedProbe(item, index, permutation)
+
+
+def plan_run(
+    model: str,
+    source: str,
+    formats: Sequence[str | PromptFormat],
+    settings: ProbeSettings = _DEFAULTS,
+    *,
+    orders: int = 1,
+    limit: int | None = None,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    quantization: str = "none",
+    batch_size: int = 0,
+    name: str | None = None,
+) -> RunPlan:
+    """Check everything that can be checked without the model, and read questions and formats.
+
+    Args:
+        model: A model folder or hub id.
+        source: What :func:`engine.questions.load_questions` reads.
+        formats: Names, paths of .toml files, or formats.
+        settings: What every probe is asked.
+        orders: Option orders a question.
+        limit: Only the first so many questions.
+        revision: Hub revision of the model.
+        dtype: One of :data:`DTYPES`.
+        device: ``auto`` or a torch device.
+        quantization: One of :data:`QUANTIZATIONS`.
+        batch_size: Prompts a batch; 0 is automatic.
+        name: What lists call the run; made from source and model when left out.
+
+    Raises:
+        LogitscopeError: A setting, question or format can't be used; the sentence names it.
+    """
+    _check_settings(settings)
+    _check(orders >= 1, f"The number of orders is {orders}; it must be at least 1.")
+    _check(limit is None or limit >= 1, f"The limit is {limit}; it must be at least 1.")
+    _check(batch_size >= 0, f"The batch size is {batch_size}; it must be at least 1, or auto.")
+    _check_choice("dtype", dtype, DTYPES)
+    _check_choice("quantization", quantization, QUANTIZATIONS)
+    _check(bool(model), "No model is named.", "Give a folder or a hub id.")
+    loaded = tuple(fmt if isinstance(fmt, PromptFormat) else load_format(fmt) for fmt in formats)
+    _check_formats(loaded)
+    questions = tuple(load_questions(source, limit=limit))
+    _check_labels(questions, loaded)
+    folder = Path(model).expanduser()
+    return RunPlan(
+        model=str(folder.resolve()) if folder.is_dir() else model,
+        source=source,
+        formats=loaded,
+        settings=settings,
+        orders=orders,
+        limit=limit,
+        revision=revision,
+        dtype=dtype,
+        device=device,
+        quantization=quantization,
+        batch_size=batch_size,
+        name=name or f"{Path(source).stem} · {folder.name}",
+        dev=tuple(find_dev(source)) if any(fmt.shots for fmt in loaded) else (),
+        questions=questions,
+    )
+
+
+def record_run(
+    store: Store,
+    plan: RunPlan,
+    model: ModelInfo,
+    *,
+    kind: RunKind = "run",
+    parent_run: int | None = None,
+) -> int:
+    """Begin a run of a plan in a store.
+
+    Args:
+        store: Where.
+        plan: What will be asked.
+        model: What was loaded for it.
+        kind: ``run`` or ``rerun``.
+        parent_run: The run that a rerun repeats a part of.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        StoreError: It can't be written.
+    """
+    return store.add_run(
+        kind=kind,
+        name=plan.name,
+        model=plan.model,
+        source=plan.source,
+        formats=[fmt.name for fmt in plan.formats],
+        orders=plan.orders,
+        planned=plan.planned,
+        fingerprint=plan.fingerprint,
+        settings=plan.to_json(),
+        model_info=model,
+        parent_run=parent_run,
+    )
+
+
+def _check(condition: bool, sentence: str, hint: str = "") -> None:
+    if not condition:
+        raise LogitscopeError(sentence, hint)
+
+
+def _check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
+    _check(value in choices, f"There is no {setting} {value!r}.", f"Choose {', '.join(choices)}.")
+
+
+def _check_settings(settings: ProbeSettings) -> None:
+    sampler = settings.sampler
+    _check(settings.samples >= 0, f"The number of samples is {settings.samples}; it can't be.")
+    _check(
+        settings.max_new_tokens >= 1,
+        f"The longest generation is {settings.max_new_tokens} tokens; it must be at least 1.",
+    )
+    _check(settings.kept >= 1, f"{settings.kept} tokens a position are kept; it must be 1 or more.")
+    _check(
+        0 < sampler.temperature < math.inf,
+        f"The temperature is {sampler.temperature:g}; it must be above 0.",
+        "Greedy decoding needs no sampler: every probe has it.",
+    )
+    _check(0 < sampler.top_p <= 1, f"top-p is {sampler.top_p:g}; it must be above 0, at most 1.")
+    _check(sampler.top_k >= 0, f"top-k is {sampler.top_k}; it must be at least 1, or 0 for all.")
+    _check(
+        0 < sampler.repetition_penalty < math.inf,
+        f"The repetition penalty is {sampler.repetition_penalty:g}; it must be above 0.",
+        "1 switches it off.",
+    )
+    _check(
+        -(2**63) <= settings.seed < 2**63, f"The seed {settings.seed} does not fit into 64 bits."
+    )
+
+
+def _check_formats(formats: Sequence[PromptFormat]) -> None:
+    _check(bool(formats), "No prompt format is named.", "See: logitscope formats list")
+    names = [fmt.name for fmt in formats]
+    for name in names:
+        _check(names.count(name) == 1, f"The format {name} is named twice.")
+
+
+def _check_labels(questions: Sequence[Question], formats: Sequence[PromptFormat]) -> None:
+    for fmt in formats:
+        for index, question in enumerate(questions):
+            if len(question.options) > len(fmt.labels):
+                raise FormatError(
+                    f"The format {fmt.name} has {len(fmt.labels)} labels, but question {index} "
+                    f"has {len(question.options)} options.",
+                    "Give the format more labels.",
+                )
