@@ -36,6 +36,12 @@ class MarkChanged(msgspec.Struct, frozen=True):
     marked: bool
 
 
+class OverrideChanged(msgspec.Struct, frozen=True):
+    """What a probe's greedy text says was set by hand, or taken back; its flags may differ."""
+
+    probe_id: int
+
+
 class RunProgressed(msgspec.Struct, frozen=True):
     """The run that is going came further; at most four a second."""
 
@@ -101,6 +107,7 @@ SessionEvent = (
     | ListingChanged
     | ListingFailed
     | MarkChanged
+    | OverrideChanged
     | RunProgressed
     | RunEnded
     | RerunStarted

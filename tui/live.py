@@ -51,10 +51,8 @@ class Live:
 
     def start_run(self, plan: RunPlan, *, resume: bool = False) -> None:
         """Start a run in the background; told as ``RunProgressed`` and ``RunEnded``."""
-        self.run_going = True
-        self.cancelling = False
-        self.progress = None
         self._begin(lambda: self._run(plan, resume))
+        self.run_going = True
 
     def rerun(self, probe_id: int) -> None:
         """Ask one question again in the background; told as ``Rerun...`` events."""
@@ -85,6 +83,8 @@ class Live:
         if self.busy:
             raise WorkerError("The model is busy.", "Wait until it is done, or cancel it with c.")
         self._stop = threading.Event()
+        self.cancelling = False
+        self.progress = None
         self._thread = threading.Thread(target=work, name="live", daemon=True)
         self._thread.start()
 

@@ -7,8 +7,8 @@ may call; screens subscribe to ``session.signal``.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine import browse
 from engine.errors import LogitscopeError, StoreError
@@ -16,6 +16,7 @@ from tui.events import (
     ListingChanged,
     ListingFailed,
     MarkChanged,
+    OverrideChanged,
     Problem,
     RunEnded,
     RunProgressed,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from engine.browse import ListRow, ProbeView, RunRow
     from engine.client import WorkerClient
-    from engine.runs import RunProgress
+    from engine.readings import Status
+    from engine.runs import RunPlan, RunProgress
     from engine.store import Store
 
 T = TypeVar("T")
@@ -53,6 +55,7 @@ class Session:
         query: What was asked for last; ``listing.query`` is what is shown.
         listing: The probes shown; None until the first list is there.
         position: Place of the cursor in the listing.
+        loaded: Whether the runs have been read.
     """
 
     def __init__(
@@ -72,14 +75,16 @@ class Session:
         self.listing: Listing | None = None
         self.position = 0
         self.signal: Signal[SessionEvent]
-        self._app: App[None] | None = None
+        self._app: App[Any] | None = None
         self._sought = DEFAULT_SOUGHT
-        self._refreshing: Future[None] | None = None
+        self.loaded = False
+        self._queries = 0
+        self._follows = False
         self._readers = ThreadPoolExecutor(2, "read")
         self._lister = ThreadPoolExecutor(1, "list")
         self._writer = ThreadPoolExecutor(1, "write")
 
-    def attach(self, app: App[None]) -> None:
+    def attach(self, app: App[Any]) -> None:
         """Tell events through this app from now on."""
         from textual.signal import Signal
 
@@ -109,23 +114,82 @@ class Session:
     def load_runs(self) -> None:
         """Read the runs again; where none is shown yet, show the newest. Blocks."""
         self.runs = browse.runs(self.store)
-        self.post(RunsChanged())
+        self._in_app(self._show_first)
+
+    def _show_first(self) -> None:
+        self.loaded = True
+        self.signal.publish(RunsChanged())
         if self.query is None and self.runs:
             self.open_run(self.runs[0].run_id)
+
+    def start_run(self, plan: RunPlan, *, resume: bool = False) -> None:
+        """Carry out a plan in the background and show its results as they come.
+
+        Raises:
+            LogitscopeError: The database is read-only, or the model is busy.
+        """
+        self._check_writable()
+        self.live.start_run(plan, resume=resume)
+        self._follows = True
+        self.post(RunsChanged())
+
+    def run_defaults(self) -> dict[str, str]:
+        """What the form for a new run starts with: the settings of the run that is shown."""
+        return {}
+
+    def start_run(self, plan: RunPlan, *, resume: bool = False) -> None:
+        """Carry out a plan in the background and show its results as they come.
+
+        Raises:
+            LogitscopeError: The database is read-only, or the model is busy.
+        """
+        self._check_writable()
+        self.live.start_run(plan, resume=resume)
+        self._follows = True
+        self.post(RunsChanged())
+
+    def run_defaults(self) -> dict[str, str]:
+        """What the form for a new run starts with: the settings of the run that is shown."""
+        return {
+            name: ""
+            for name in (
+                "source",
+                "model",
+                "formats",
+                "samples",
+                "temperature",
+                "max_new_tokens",
+                "limit",
+            )
+        }
 
     def run_moved(self, progress: RunProgress) -> None:
         """The run that is going stored something; from its own thread."""
         self.runs = browse.runs(self.store)
-        self.post(RunProgressed(progress))
-        running = next((run.run_id for run in self.runs if run.status == "running"), None)
-        if self.query is not None and self.query.run_id == running:
+        self._in_app(self._follow, progress)
+
+    def _follow(self, progress: RunProgress) -> None:
+        """Show the run that is going once it is in the store, then what it stores."""
+        shown = self.query.run_id if self.query is not None else None
+        if self._follows and progress.run_id is not None:
+            self._follows = False
+            if shown != progress.run_id:
+                self.open_run(progress.run_id)
+        elif shown is not None and shown == progress.run_id:
             self.refresh()
+        self.signal.publish(RunProgressed(progress))
 
     def run_ended(self, ended: RunEnded) -> None:
         """The run is over; from its own thread."""
         self.runs = browse.runs(self.store)
+        self._in_app(self._conclude, ended)
+
+    def _conclude(self, ended: RunEnded) -> None:
+        if self._follows and ended.run_id is not None:
+            self.open_run(ended.run_id)
+        self._follows = False
         self.refresh()
-        self.post(ended)
+        self.signal.publish(ended)
 
     def open_run(self, run_id: int) -> None:
         """Show a run from its first question, without filter."""
@@ -139,15 +203,20 @@ class Session:
         if query.flag is not None:
             self._sought = query.flag
         self.query = query
-        self._lister.submit(self._list, query)
+        self._submit(query)
 
     def refresh(self) -> None:
         """Carry out the query in force again in the background: rows were stored."""
-        if self.query is not None and (self._refreshing is None or self._refreshing.done()):
-            self._refreshing = self._lister.submit(self._list, self.query)
+        if self.query is not None and not self._queries:
+            self._submit(self.query)
+
+    def _submit(self, query: Query) -> None:
+        self._queries += 1
+        self._lister.submit(self._list, query)
 
     def _list(self, query: Query) -> None:
         if query != self.query:
+            self._in_app(self._pass_over)
             return
         try:
             listing = materialise(self.store, query, self._sought)
@@ -161,14 +230,20 @@ class Session:
         if self._app is not None:
             self._app.call_later(change, *args)
 
+    def _pass_over(self) -> None:
+        """A query was overtaken by a newer one."""
+        self._queries -= 1
+
     def _reject(self, query: Query, sentence: str) -> None:
         """Keep the listing in force and say why."""
+        self._queries -= 1
         if query == self.query and self.listing is not None:
             self.query = self.listing.query
         self.signal.publish(ListingFailed(query, sentence))
 
     def _adopt(self, listing: Listing) -> None:
         """Put a listing in force, keeping the cursor on its probe where it is still there."""
+        self._queries -= 1
         if listing.query != self.query:
             return
         before, current = self.listing, self.probe_id
@@ -233,14 +308,35 @@ class Session:
         """Mark a probe or take its mark away; told as :class:`MarkChanged`."""
         self._write(lambda: self.post(MarkChanged(probe_id, self.store.toggle_mark(probe_id))))
 
-    def _write(self, change: Callable[[], None]) -> Future[None]:
+    def decide(self, probe_id: int, status: Status | None, label: str | None = None) -> None:
+        """Set by hand what a greedy text says; ``status`` None takes that back.
+
+        Told as :class:`OverrideChanged`.
+        """
+
+        def change() -> None:
+            if status is None:
+                self.store.clear_override(probe_id)
+            else:
+                self.store.set_override(probe_id, status, label)
+            self.post(OverrideChanged(probe_id))
+
+        self._write(change)
+
+    def _write(self, change: Callable[[], None]) -> None:
+        """Change the store in the background; what goes wrong is told as :class:`Problem`."""
+
         def attempt() -> None:
             try:
                 change()
             except LogitscopeError as error:
                 self.post(Problem(error.sentence, error.hint))
 
-        return self._writer.submit(attempt)
+        self._writer.submit(attempt)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise StoreError("This database is open for reading only.", "Open it for writing.")
 
     def rerun(self, probe_id: int) -> None:
         """Ask the model again, live; told as ``Rerun...`` events."""

@@ -1,0 +1,322 @@
+"""Screen 1: every probe of a run, and where its readings disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from textual import on
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.flags import FLAGS
+from tui.actions import bindings
+from tui.events import (
+    ListingChanged,
+    ListingFailed,
+    MarkChanged,
+    RunEnded,
+    RunProgressed,
+    RunsChanged,
+    SessionEvent,
+)
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.flag_tabs import TABS, FlagTabs
+from tui.widgets.key_line import KeyLine
+from tui.widgets.preview import Preview
+from tui.widgets.question_columns import COLUMNS, SORTABLE, columns_for
+from tui.widgets.result_grid import ResultGrid
+from tui.widgets.run_header import RunHeader
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from engine.browse import ListRow
+    from tui.listing import Query
+    from tui.session import Session
+
+TEACHING_MODEL = "A teaching model, trained on text written for it; no evidence about real models."
+_LARGEST_FIRST = frozenset({"marked", "entropy"})
+_TITLES = {flag.name: flag.title for flag in FLAGS}
+
+
+class QuestionsScreen(Screen[None]):
+    """The list of probes with tabs, filter and preview."""
+
+    ACTION_SCOPE: ClassVar[str] = "questions"
+    HELP_TITLE = "Questions"
+    HELP = (
+        "Every probe of a run and what each way of reading it says: the first token with its "
+        "probability among the options, the likeliest token of the whole vocabulary, the "
+        "likeliest option text, the greedy text, and what most samples say."
+    )
+    BINDINGS: ClassVar = bindings("questions")
+    AUTO_FOCUS = "ResultGrid"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._shown: Query | None = None
+
+    def compose(self) -> ComposeResult:
+        """Build the parts from top to bottom."""
+        yield RunHeader(self._session)
+        if self._session.demo:
+            yield Static(TEACHING_MODEL, id="teaching")
+        yield FlagTabs()
+        yield FilterBar()
+        yield ResultGrid(COLUMNS, self._session.rows, id="probes")
+        yield Static("", id="empty", markup=False)
+        yield Preview()
+        yield Static("", id="status", markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Listen to the session."""
+        self._grid: ResultGrid[ListRow] = self.query_one(ResultGrid)
+        self._session.signal.subscribe(self, self._on_session)
+        if self._session.listing is not None:
+            self._show_listing()
+        else:
+            self._say_why_empty()
+
+    def on_screen_resume(self) -> None:
+        """Come back to the row that another screen went to."""
+        self._grid.cursor = self._session.position
+
+    # What the session says
+
+    def _on_session(self, event: SessionEvent) -> None:
+        match event:
+            case ListingChanged():
+                self._show_listing()
+            case ListingFailed(query, sentence):
+                self._refuse(query, sentence)
+            case MarkChanged(probe_id, marked):
+                self._show_mark(probe_id, marked)
+            case RunsChanged() | RunProgressed() | RunEnded():
+                self.query_one(RunHeader).refresh()
+                self.refresh_bindings()
+                self._say_why_empty()
+            case _:
+                pass
+
+    def _show_listing(self) -> None:
+        listing, run = self._session.listing, self._session.run
+        if listing is None:
+            return
+        query = listing.query
+        tabs = self.query_one(FlagTabs)
+        tabs.counts, tabs.active = listing.counts, query.flag
+        if query != self._shown:
+            self._shown = query
+            self.query_one(FilterBar).show(query.filter, query.format)
+            formats = len(run.formats) if run is not None and query.format is None else 1
+            self._grid.set_columns(
+                columns_for(formats, run.orders if run is not None else 1),
+                (query.sort, query.descending) if query.sort is not None else None,
+            )
+        self._grid.set_ids(listing.ids, self._session.position)
+        self._say_why_empty()
+        self._show_row()
+        self.query_one(RunHeader).refresh()
+
+    def _refuse(self, query: Query, sentence: str) -> None:
+        bar = self.query_one(FilterBar)
+        bar.refuse(sentence)
+        if query.filter:
+            bar.input.focus()
+
+    def _show_mark(self, probe_id: int, marked: bool) -> None:
+        row = self._grid.cached(probe_id)
+        if row is not None:
+            self._grid.put(probe_id, msgspec.structs.replace(row, marked=marked))
+            self._show_row()
+
+    def _say_why_empty(self) -> None:
+        words = self._why_empty()
+        self._grid.display = not words
+        empty = self.query_one("#empty", Static)
+        empty.display = bool(words)
+        empty.update(words)
+        if self.focused is None and not words:
+            self._grid.focus()
+
+    def _why_empty(self) -> str:
+        session = self._session
+        if session.listing is not None and len(session.listing):
+            return ""
+        if session.query is None:
+            return "No run is stored here yet.\n\nPress R to start one." if session.loaded else " "
+        if session.listing is None:
+            return " "
+        if session.listing.query.filter:
+            return "No row matches.\n\nEscape clears the filter."
+        if session.live.run_going:
+            return "The first answers appear here as soon as they are stored."
+        return "This run has no answers.\n\nPress R to start a run, or p to choose another one."
+
+    def _show_row(self) -> None:
+        self.query_one(Preview).row = self._grid.row
+        self.query_one("#status", Static).update(self._status())
+
+    def _status(self) -> str:
+        listing = self._session.listing
+        if listing is None or not len(listing):
+            return ""
+        parts = [f"row {self._session.position + 1:,} of {len(listing):,}"]
+        query = listing.query
+        if query.sort is not None:
+            titles = {column.key: column.title or "mark" for column in COLUMNS}
+            parts.append(f"by {titles[query.sort]} {'▼' if query.descending else '▲'}")
+        parts.append(f"n: next {_TITLES[self._session.sought]}")
+        if self._grid.hidden:
+            parts.append(f"{self._grid.hidden} columns need a wider screen")
+        return " · ".join(parts)
+
+    # What the widgets say
+
+    @on(ResultGrid.Moved)
+    def _moved(self, event: ResultGrid.Moved) -> None:
+        self._session.move_to(event.position)
+        self._show_row()
+
+    @on(ResultGrid.RowsArrived)
+    def _arrived(self) -> None:
+        self._show_row()
+
+    @on(ResultGrid.Chosen)
+    def _chosen(self) -> None:
+        self.action_open_probe()
+
+    @on(ResultGrid.HeaderClicked)
+    def _header_clicked(self, event: ResultGrid.HeaderClicked) -> None:
+        query = self._session.query
+        if query is None or event.key not in SORTABLE:
+            return
+        if query.sort == event.key and query.descending != (event.key in _LARGEST_FIRST):
+            self._ask(sort=None, descending=False)
+        elif query.sort == event.key:
+            self._ask(descending=not query.descending)
+        else:
+            self._ask(sort=event.key, descending=event.key in _LARGEST_FIRST)
+
+    @on(FlagTabs.Picked)
+    def _picked(self, event: FlagTabs.Picked) -> None:
+        self._ask(flag=event.flag)
+
+    @on(FilterBar.Submitted)
+    def _submitted(self, event: FilterBar.Submitted) -> None:
+        self._ask(filter=event.condition)
+        self._grid.focus()
+
+    @on(FilterBar.Left)
+    def _left_filter(self) -> None:
+        query = self._session.query
+        if query is not None:
+            self.query_one(FilterBar).show(query.filter, query.format)
+        self._grid.focus()
+
+    def _ask(self, **changes: object) -> None:
+        """Ask for the same list with some parts of the query changed."""
+        if self._session.query is not None:
+            self._session.show(msgspec.structs.replace(self._session.query, **changes))
+
+    # Actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        if action == "cancel_run":
+            return self._session.live.run_going
+        if action == "clear_filter":
+            query = self._session.query
+            return query is not None and bool(query.filter)
+        return True
+
+    def action_open_probe(self) -> None:
+        """Open the question under the cursor."""
+        probe_id = self._session.probe_id
+        if probe_id is not None:
+            from tui.screens.question import QuestionScreen
+
+            self.app.push_screen(QuestionScreen(self._session, probe_id))
+
+    def action_step_flagged(self, delta: int) -> None:
+        """Go to the next or previous flagged row."""
+        if self._session.step_flagged(delta) is None:
+            where = "below" if delta > 0 else "above"
+            self.notify(f"No {_TITLES[self._session.sought]} {where} this row.")
+        self._grid.cursor = self._session.position
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterBar).input.focus()
+
+    def action_clear_filter(self) -> None:
+        """Show every row again."""
+        self._ask(filter="")
+
+    def action_step_tab(self, delta: int) -> None:
+        """Show the next or previous flag that has rows."""
+        self._ask(flag=self.query_one(FlagTabs).neighbour(delta))
+
+    def action_tab(self, number: int) -> None:
+        """Show a tab by its place."""
+        self._ask(flag=TABS[number].flag)
+
+    def action_sort(self, delta: int) -> None:
+        """Sort by the next or previous column."""
+        query = self._session.query
+        if query is None:
+            return
+        keys = (None, *SORTABLE)
+        key = keys[(keys.index(query.sort) + delta) % len(keys)]
+        self._ask(sort=key, descending=key in _LARGEST_FIRST)
+
+    def action_sort_reverse(self) -> None:
+        """Turn the order round."""
+        query = self._session.query
+        if query is not None:
+            self._ask(sort=query.sort or "question_index", descending=not query.descending)
+
+    def action_next_format(self) -> None:
+        """Show all formats, then each in turn."""
+        run, query = self._session.run, self._session.query
+        if run is None or query is None:
+            return
+        names = (None, *run.formats)
+        self._ask(format=names[(names.index(query.format) + 1) % len(names)])
+
+    def action_mark(self) -> None:
+        """Mark the row, or take the mark away."""
+        if self._session.probe_id is not None:
+            self._session.toggle_mark(self._session.probe_id)
+
+    def action_toggle_preview(self) -> None:
+        """Show or hide the preview."""
+        preview = self.query_one(Preview)
+        preview.display = not preview.display
+
+    def action_rerun(self) -> None:
+        """Ask the model again, on the screen that shows it write."""
+        probe_id = self._session.probe_id
+        if probe_id is not None:
+            self.action_open_probe()
+            self._session.rerun(probe_id)
+
+    def action_pick_run(self) -> None:
+        """Choose another run."""
+        from tui.screens.runs import RunsScreen
+
+        self.app.push_screen(RunsScreen(self._session))
+
+    def action_start_run(self) -> None:
+        """Start a run."""
+        from tui.screens.start import StartScreen
+
+        self.app.push_screen(StartScreen(self._session))
+
+    def action_cancel_run(self) -> None:
+        """Stop the run that is going."""
+        self._session.live.cancel()
+        self.query_one(RunHeader).refresh()
