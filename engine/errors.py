@@ -32,6 +32,10 @@ class ModelError(LogitscopeError):
     """A model can't be found, loaded or run."""
 
 
+class OutOfMemory(ModelError):  # noqa: N818
+    """Not even the smallest piece of work fits into memory."""
+
+
 class StoreError(LogitscopeError):
     """A database can't be opened, read or written."""
 

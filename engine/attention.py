@@ -1,0 +1,412 @@
+"""Cascade attention: many branches over one prompt, without ever copying the prompt's keys.
+
+The tokens of a forward pass, whatever prompts and branches they belong to, lie in one flat row;
+position ids say where each stands in its own text. What a token may attend to is split into parts:
+
+* the *prefix*, tokens that all prompts of a batch begin with: one row of keys for everybody;
+* the *prompt*, what is left of each prompt: one row of keys a prompt, shared by its branches;
+* the *own* part: the tokens of the same prompt before it (:class:`PromptPass`), of the same forced
+  continuation (:class:`ForcedPass`), or of the same generated branch (:class:`DecodePass`).
+
+Each part is attended to apart and yields an output and the logsumexp of its scores; the parts are
+merged exactly by those logsumexps. The passes plug into stock transformers models through
+``AttentionInterface``: the model is called with ``cascade=<pass>`` and each of its layers calls
+:func:`cascade_attention`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+
+NAME = "logitscope_cascade"
+
+_SCORES = 1 << 26
+"""Attention scores held at once where the kernel materialises them."""
+
+
+class Keys(NamedTuple):
+    """Keys and values of one layer, each [rows, heads, tokens, head size]."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class Part(NamedTuple):
+    """Attention over one part: output [1, heads, tokens, size] and logsumexp [1, heads, tokens]."""
+
+    output: Tensor
+    logsumexp: Tensor
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How one layer turns scores into weights.
+
+    Attributes:
+        scale: Multiplies the dot products.
+        window: A token sees this many tokens back, itself included; None for all.
+        softcap: Scores are squashed to plus or minus this; None for not at all.
+        sinks: One extra score a head that takes weight and adds no value; None for none.
+    """
+
+    scale: float
+    window: int | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+
+    def attend(self, query: Tensor, kv: Keys, mask: Tensor | None, *, causal: bool = False) -> Part:
+        """Attend from query [rows, heads, n, size] to one part.
+
+        Args:
+            query: The queries; heads may be a multiple of the heads of ``kv``.
+            kv: The part's keys and values.
+            mask: Added to the scores; broadcasts to [rows, 1, n, keys].
+            causal: Whether query i sees keys 0 to i only; excludes ``mask``.
+        """
+        if query.device.type == "cpu" and self.softcap is None:
+            return Part(
+                *torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+                    query, kv.keys, kv.values, 0.0, causal, attn_mask=mask, scale=self.scale
+                )
+            )
+        if causal:
+            mask = additive(causal_mask(query.shape[2], None, query.device), query.dtype)
+        return self._attend_by_products(query, kv, mask)
+
+    def _attend_by_products(self, query: Tensor, kv: Keys, mask: Tensor | None) -> Part:
+        """Attend on any device with matrix products in float32, some queries at a time."""
+        group = query.shape[1] // kv.keys.shape[1]
+        keys = kv.keys.repeat_interleave(group, 1).float().transpose(-1, -2)
+        values = kv.values.repeat_interleave(group, 1).float()
+        step = max(1, _SCORES // (query.shape[0] * query.shape[1] * keys.shape[3]))
+        outputs, sums = [], []
+        for start in range(0, query.shape[2], step):
+            scores = query[:, :, start : start + step].float() @ keys * self.scale
+            if self.softcap is not None:
+                scores = torch.tanh(scores / self.softcap) * self.softcap
+            if mask is not None:
+                scores += mask[:, :, start : start + step] if mask.shape[2] > 1 else mask
+            logsumexp = torch.logsumexp(scores, -1)
+            outputs.append((torch.exp(scores - logsumexp.unsqueeze(-1)) @ values).to(query.dtype))
+            sums.append(logsumexp)
+        return Part(torch.cat(outputs, 2), torch.cat(sums, 2))
+
+    def merge(self, parts: Sequence[Part]) -> Tensor:
+        """Combine attention over parts into one over all of them, [1, tokens, heads, size]."""
+        sums = [part.logsumexp.float() for part in parts]
+        if self.sinks is not None:
+            sums.append(self.sinks.float().view(1, -1, 1).expand_as(sums[0]))
+        if len(sums) == 1:
+            return parts[0].output.transpose(1, 2).contiguous()
+        weights = torch.softmax(torch.stack(sums), 0).unsqueeze(-1)
+        merged = parts[0].output * weights[0]
+        for part, weight in zip(parts[1:], weights[1:], strict=False):
+            merged += part.output * weight
+        return merged.transpose(1, 2).to(parts[0].output.dtype).contiguous()
+
+
+def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask to add to scores. Finite, so that a part nobody may see merges with weight zero."""
+    floor = torch.finfo(dtype).min / 2
+    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(
+        ~allowed, floor
+    )
+
+
+def causal_mask(size: int, window: int | None, device: torch.device) -> Tensor:
+    """[1, 1, size, size] booleans: which of a row's own tokens each of its tokens sees."""
+    at = torch.arange(size, device=device)
+    back = at[:, None] - at
+    allowed = back >= 0
+    if window is not None:
+        allowed &= back < window
+    return allowed[None, None]
+
+
+class Grid:
+    """Where the tokens of a flat row lie in a padded grid [rows, width].
+
+    Args:
+        counts: Tokens of each grid row; a flat row holds them one row after the other.
+        device: Where the indices live.
+    """
+
+    def __init__(self, counts: Sequence[int], device: torch.device) -> None:
+        self.rows = len(counts)
+        self.width = max(counts)
+        self.even = min(counts) == self.width
+        self.counts = torch.tensor(counts, device=device)
+        filled = torch.arange(self.width, device=device) < self.counts[:, None]
+        self._flat = filled.reshape(-1).nonzero().squeeze(1)
+        starts = self.counts.cumsum(0) - self.counts
+        offsets = torch.arange(self.width, device=device).expand(self.rows, -1)
+        self._source = (starts[:, None] + offsets * filled).reshape(-1).clamp_(max=sum(counts) - 1)
+
+    def spread(self, flat: Tensor) -> Tensor:
+        """[1, heads, tokens, size] to [rows, heads, width, size]; padding repeats real tokens."""
+        tokens = flat[0].transpose(0, 1)
+        if not self.even:
+            tokens = tokens.index_select(0, self._source)
+        return tokens.reshape(self.rows, self.width, *tokens.shape[1:]).transpose(1, 2)
+
+    def spread_ids(self, flat: Tensor) -> Tensor:
+        """[tokens] to [rows, width]."""
+        return flat.index_select(0, self._source).view(self.rows, self.width)
+
+    def gather(self, part: Part) -> Part:
+        """The inverse of :meth:`spread` for what attention returned."""
+        output = part.output.transpose(1, 2).flatten(0, 1)
+        logsumexp = part.logsumexp.transpose(1, 2).flatten(0, 1)
+        if not self.even:
+            output = output.index_select(0, self._flat)
+            logsumexp = logsumexp.index_select(0, self._flat)
+        return Part(output.transpose(0, 1).unsqueeze(0), logsumexp.transpose(0, 1).unsqueeze(0))
+
+
+@dataclass
+class Prompts:
+    """The keys of a batch of prompts: a shared prefix and what follows it in each.
+
+    Attributes:
+        lengths: Tokens of each prompt after the prefix.
+        prefix: For each layer the prefix's keys, one row; empty without a prefix.
+        prefix_length: Tokens of the prefix.
+        suffix: For each layer the prompts' own keys, padded on the right.
+    """
+
+    lengths: Tensor
+    prefix: dict[int, Keys] = field(default_factory=dict)
+    prefix_length: int = 0
+    suffix: dict[int, Keys] = field(default_factory=dict)
+
+    def rows(self, index: slice | Tensor) -> Prompts:
+        """Some of the prompts; a slice shares the keys, indices copy them."""
+        lengths = self.lengths[index]
+        longest = int(lengths.max())
+        suffix = {
+            layer: Keys(*(states[index][:, :, :longest] for states in kv))
+            for layer, kv in self.suffix.items()
+        }
+        return Prompts(lengths, self.prefix, self.prefix_length, suffix)
+
+
+class Pass(Protocol):
+    """One forward pass over a flat row of tokens."""
+
+    def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
+        """Attention of one layer: query and new keys are [1, heads, tokens, size].
+
+        Returns:
+            [1, tokens, heads, size].
+        """
+
+
+class PromptPass:
+    """The prefill: computes the keys of prompts (or of a prefix, as a batch of one prompt).
+
+    Args:
+        prompts: Receives the keys; its prefix, where it has one, is attended to.
+        positions: Position of every token of the flat row.
+    """
+
+    def __init__(self, prompts: Prompts, positions: Tensor) -> None:
+        self._prompts = prompts
+        self._grid = Grid(prompts.lengths.tolist(), positions.device)
+        self._parts = _SharedParts(prompts, self._grid, positions)
+
+    def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
+        """Attention of one layer; keeps the layer's keys."""
+        kv = Keys(*(self._grid.spread(states).contiguous() for states in new))
+        self._prompts.suffix[layer] = kv
+        width, window = self._grid.width, kernel.window
+        mask = None
+        if window is not None and window < width:
+            mask = additive(causal_mask(width, window, query.device), query.dtype)
+        own = kernel.attend(self._grid.spread(query), kv, mask, causal=mask is None)
+        return kernel.merge([self._grid.gather(own), *self._parts.prefix(layer, query, kernel)])
+
+
+class ForcedPass:
+    """Forced continuations: each prompt's continuations lie in its grid row one after the other.
+
+    Args:
+        prompts: The prompts, already computed.
+        counts: Forced tokens of each prompt; at least one prompt has some.
+        branches: Number of the continuation that each token of the flat row belongs to.
+        positions: Position of every token of the flat row.
+    """
+
+    def __init__(
+        self, prompts: Prompts, counts: Sequence[int], branches: Tensor, positions: Tensor
+    ) -> None:
+        self._grid = Grid(counts, positions.device)
+        self._parts = _SharedParts(prompts, self._grid, positions)
+        self._branches = self._grid.spread_ids(branches)
+        self._masks: dict[int | None, Tensor] = {}
+
+    def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
+        """Attention of one layer."""
+        if kernel.window not in self._masks:
+            same = self._branches[:, :, None] == self._branches[:, None, :]
+            causal = causal_mask(self._grid.width, kernel.window, query.device)
+            self._masks[kernel.window] = additive(causal & same[:, None], query.dtype)
+        kv = Keys(*(self._grid.spread(states) for states in new))
+        own = kernel.attend(self._grid.spread(query), kv, self._masks[kernel.window])
+        return kernel.merge([self._grid.gather(own), *self._parts.all(layer, query, kernel)])
+
+
+class DecodePass:
+    """One step of generated branches: a flat row with the newest token of every branch.
+
+    Args:
+        prompts: The prompts, already computed.
+        owners: Number of the prompt that each branch belongs to, ascending.
+    """
+
+    def __init__(self, prompts: Prompts, owners: Tensor) -> None:
+        self._prompts = prompts
+        self._owners = owners
+        self._tails: dict[int, Keys] = {}
+        self._length = 0
+        self._arrange()
+
+    def _arrange(self) -> None:
+        counts = torch.bincount(self._owners, minlength=len(self._prompts.lengths))
+        self._grid = Grid(counts.tolist(), self._owners.device)
+        self._ends = self._prompts.lengths[self._owners] + self._prompts.prefix_length
+
+    def advance(self) -> Tensor:
+        """Begin the next step; returns the position of each branch's newest token."""
+        positions = self._ends + self._length
+        self._length += 1
+        self._parts = _SharedParts(self._prompts, self._grid, positions)
+        return positions
+
+    def keep(self, branches: Tensor) -> None:
+        """Go on with these branches only (indices into the present ones, ascending)."""
+        owners = self._owners[branches]
+        alive, self._owners = torch.unique(owners, return_inverse=True)
+        if len(alive) < len(self._prompts.lengths):
+            self._prompts = self._prompts.rows(alive)
+        self._tails = {
+            layer: Keys(*(states[:, :, : self._length][branches] for states in tail))
+            for layer, tail in self._tails.items()
+        }
+        self._arrange()
+
+    def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
+        """Attention of one layer; appends the newest tokens' keys to the branches."""
+        tail = self._append(layer, Keys(*(states[0].transpose(0, 1) for states in new)))
+        if kernel.window is not None and kernel.window < self._length:
+            tail = Keys(*(states[:, :, -kernel.window :] for states in tail))
+        own = kernel.attend(query[0].transpose(0, 1).unsqueeze(2), tail, None)
+        flat = Part(
+            own.output.squeeze(2).transpose(0, 1).unsqueeze(0),
+            own.logsumexp.squeeze(2).transpose(0, 1).unsqueeze(0),
+        )
+        return kernel.merge([flat, *self._parts.all(layer, query, kernel)])
+
+    def _append(self, layer: int, new: Keys) -> Keys:
+        """Write [branches, heads, size] at the end of the layer's tails, doubled when full."""
+        at = self._length - 1
+        tail = self._tails.get(layer)
+        if tail is None or tail.keys.shape[2] == at:
+            room = max(16, at)
+            grown = [
+                torch.cat([old, old.new_empty(*old.shape[:2], room, old.shape[3])], 2)
+                for old in tail or (states.unsqueeze(2)[:, :, :0] for states in new)
+            ]
+            tail = self._tails[layer] = Keys(*grown)
+        tail.keys[:, :, at] = new.keys
+        tail.values[:, :, at] = new.values
+        return Keys(*(states[:, :, : self._length] for states in tail))
+
+
+class _SharedParts:
+    """Attention to what branches share: prefix and prompt. Masks are made once for a pass."""
+
+    def __init__(self, prompts: Prompts, grid: Grid, positions: Tensor) -> None:
+        self._prompts = prompts
+        self._grid = grid
+        self._positions = positions
+        self._last = int(positions.max())
+        self._masks: dict[tuple[str, int | None], Tensor | None] = {}
+
+    def all(self, layer: int, query: Tensor, kernel: Kernel) -> list[Part]:
+        """Prompt and prefix."""
+        mask = self._mask("prompt", kernel, query.dtype, self._prompt_mask)
+        part = kernel.attend(self._grid.spread(query), self._prompts.suffix[layer], mask)
+        return [self._grid.gather(part), *self.prefix(layer, query, kernel)]
+
+    def prefix(self, layer: int, query: Tensor, kernel: Kernel) -> list[Part]:
+        """The prefix alone; empty where there is none."""
+        if not self._prompts.prefix_length:
+            return []
+        mask = self._mask("prefix", kernel, query.dtype, self._prefix_mask)
+        return [kernel.attend(query, self._prompts.prefix[layer], mask)]
+
+    def _mask(
+        self,
+        part: str,
+        kernel: Kernel,
+        dtype: torch.dtype,
+        make: Callable[[int | None], Tensor | None],
+    ) -> Tensor | None:
+        window = kernel.window if kernel.window and kernel.window <= self._last else None
+        if (part, window) not in self._masks:
+            allowed = make(window)
+            self._masks[part, window] = None if allowed is None else additive(allowed, dtype)
+        return self._masks[part, window]
+
+    def _prompt_mask(self, window: int | None) -> Tensor | None:
+        lengths = self._prompts.lengths
+        width = int(lengths.max())
+        if window is None and int(lengths.min()) == width:
+            return None
+        at = torch.arange(width, device=lengths.device)
+        allowed = (at < lengths[:, None])[:, None, None]
+        if window is not None:
+            queries = self._grid.spread_ids(self._positions)[:, None, :, None]
+            allowed = allowed & (queries - (at + self._prompts.prefix_length) < window)
+        return allowed
+
+    def _prefix_mask(self, window: int | None) -> Tensor | None:
+        if window is None:
+            return None
+        at = torch.arange(self._prompts.prefix_length, device=self._positions.device)
+        return (self._positions[:, None] - at < window)[None, None]
+
+
+def cascade_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    *,
+    cascade: Pass,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    **kwargs: object,
+) -> tuple[Tensor, None]:
+    """The attention function transformers calls in every layer (see ``AttentionInterface``).
+
+    ``attention_mask`` and ``dropout`` are part of that interface and unused: the pass knows what
+    each token sees, and nothing is trained here.
+    """
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    kernel = Kernel(scale, sliding_window, softcap, s_aux)
+    layer: int = module.layer_idx  # type: ignore[assignment]
+    return cascade.attend(layer, query, Keys(key, value), kernel), None
+
+
+AttentionInterface.register(NAME, cascade_attention)

@@ -1,0 +1,224 @@
+"""Greedy and sampled generations of a batch of prompts, decoded together step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.plans import Session
+from engine.records import Generation, Positions, ProbeSettings
+from engine.reduce import Reduced, ranks, reduce_logits
+from engine.rendered import RenderedPrompt
+from engine.sampling import Sampler, key64
+
+_WORTH_DROPPING = 1 / 8
+"""Share of ended branches from which it pays to take them out of the computation."""
+
+
+class Generator:
+    """The generations of one batch.
+
+    Branch ``prompt * width`` is a prompt's greedy generation, the next ones are its samples.
+
+    Args:
+        session: The computed prompts.
+        prompts: The same prompts, rendered.
+        settings: What to generate.
+        stop_ids: Tokens that end a generation.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        prompts: Sequence[RenderedPrompt],
+        settings: ProbeSettings,
+        stop_ids: Sequence[int],
+    ) -> None:
+        self._session = session
+        self._settings = settings
+        self._sampler = Sampler(settings.sampler)
+        device = session.first.device
+        self._width = settings.samples + 1
+        total = len(prompts) * self._width
+        self._owners = torch.arange(len(prompts), device=device).repeat_interleave(self._width)
+        self._stop_ids = torch.tensor(list(stop_ids), dtype=torch.long, device=device)
+        self._keys = torch.tensor(
+            [
+                key64(settings.seed, prompt.question_id, prompt.order, prompt.format, sample)
+                for prompt in prompts
+                for sample in range(self._width)
+            ],
+            device=device,
+        )
+        self._prompt_ids = _padded([prompt.token_ids for prompt in prompts], device)
+        self._columns = _Columns(settings.max_new_tokens, total, settings.kept, session.first)
+        self._lengths = torch.zeros(total, dtype=torch.long, device=device)
+
+    def run(
+        self,
+        first: Reduced,
+        before_forward: Callable[[], None],
+        on_step: Callable[[int, list[list[int | None]]], None] | None,
+    ) -> None:
+        """Generate until every branch has ended.
+
+        Args:
+            first: The prompts' logits reduced, one row a prompt.
+            before_forward: Called before every forward pass; may raise to stop.
+            on_step: Called with the step and, for each prompt, each branch's newest token.
+        """
+        running = torch.arange(len(self._owners), device=self._owners.device)
+        logits, rows, reduced = self._session.first, self._owners, first.rows(self._owners)
+        self._session.branch(self._owners)
+        for step in range(self._settings.max_new_tokens):
+            tokens = self._choose(step, running, logits, rows, reduced)
+            going_on = self._lengths[running] == 0
+            if on_step is not None:
+                on_step(step, self._newest(running[going_on], tokens[going_on]))
+            ended = going_on & torch.isin(tokens, self._stop_ids)
+            self._lengths[running[ended]] = step + 1
+            alive = (going_on & ~ended).nonzero().squeeze(1)
+            if len(alive) == 0 or step == self._settings.max_new_tokens - 1:
+                break
+            before_forward()
+            logits = self._session.step(tokens)
+            if len(alive) <= (1 - _WORTH_DROPPING) * len(running):
+                self._session.keep(alive)
+                running, logits = running[alive], logits[alive]
+            rows = torch.arange(len(running), device=running.device)
+            reduced = reduce_logits(logits, self._settings.kept)
+
+    def _choose(
+        self, step: int, running: Tensor, logits: Tensor, rows: Tensor, reduced: Reduced
+    ) -> Tensor:
+        """Choose and record the next token of every running branch."""
+        tokens = reduced.ids[:, 0].clone()
+        sampled = (running % self._width > 0).nonzero().squeeze(1)
+        if len(sampled):
+            branches = running[sampled]
+            drawn = self._sampler.draw(
+                logits,
+                rows[sampled],
+                reduced.rows(sampled),
+                self._keys[branches],
+                step,
+                self._seen(branches, step) if self._sampler.penalizes else None,
+            )
+            tokens[sampled] = drawn.tokens
+            self._columns.sampler[:, step, branches] = torch.stack(
+                [drawn.logprobs, drawn.logsumexps, drawn.cutoffs]
+            )
+        self._columns.record(
+            step,
+            running,
+            tokens,
+            logits[rows, tokens] - reduced.logsumexp,
+            ranks(logits, rows, reduced, tokens),
+            reduced,
+        )
+        return tokens
+
+    def _seen(self, branches: Tensor, step: int) -> Tensor:
+        """Prompt and text so far of each branch, [branches, tokens]."""
+        written = self._columns.tokens[:step, branches].T
+        return torch.cat([self._prompt_ids[self._owners[branches]], written], 1)
+
+    def _newest(self, branches: Tensor, tokens: Tensor) -> list[list[int | None]]:
+        newest: list[int | None] = [None] * len(self._owners)
+        for branch, token in zip(branches.tolist(), tokens.tolist(), strict=True):
+            newest[branch] = token
+        return [newest[at : at + self._width] for at in range(0, len(newest), self._width)]
+
+    def results(self, tokenizer: Any) -> list[list[Generation]]:
+        """The generations of each prompt, greedy first."""
+        lengths = self._lengths.tolist()
+        self._columns.to_cpu()
+        generations = [
+            self._result(branch, length, tokenizer) for branch, length in enumerate(lengths)
+        ]
+        return [
+            generations[at : at + self._width] for at in range(0, len(generations), self._width)
+        ]
+
+    def _result(self, branch: int, length: int, tokenizer: Any) -> Generation:
+        stopped = length > 0
+        index = branch % self._width
+        positions = self._columns.positions(
+            branch, length or self._settings.max_new_tokens, sampled=index > 0
+        )
+        text_ids = positions.token_ids[:-1] if stopped else positions.token_ids
+        return Generation(
+            kind="sample" if index else "greedy",
+            index=index,
+            text=tokenizer.decode(
+                text_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+            ),
+            finish_reason="stop" if stopped else "length",
+            positions=positions,
+        )
+
+
+class _Columns:
+    """What is recorded of every token of every branch, as [steps, branches] tensors."""
+
+    def __init__(self, steps: int, branches: int, kept: int, logits: Tensor) -> None:
+        kept = min(kept, logits.shape[1])
+        self.tokens = torch.zeros(steps, branches, dtype=torch.long, device=logits.device)
+        self.ranks = torch.zeros_like(self.tokens)
+        self.top_ids = self.tokens.new_zeros(steps, branches, kept)
+        self.top_logprobs = logits.new_zeros(steps, branches, kept)
+        self.measures = logits.new_zeros(4, steps, branches)
+        """Logprob, entropy, logsumexp, unseen."""
+        self.sampler = logits.new_zeros(3, steps, branches)
+        """Logprob after the sampler, its logsumexp, its cutoff."""
+
+    def record(
+        self,
+        step: int,
+        branches: Tensor,
+        tokens: Tensor,
+        logprobs: Tensor,
+        rank: Tensor,
+        reduced: Reduced,
+    ) -> None:
+        """Write one step of some branches."""
+        self.tokens[step, branches] = tokens
+        self.ranks[step, branches] = rank
+        self.top_ids[step, branches] = reduced.ids
+        self.top_logprobs[step, branches] = reduced.values - reduced.logsumexp.unsqueeze(1)
+        self.measures[:, step, branches] = torch.stack(
+            [logprobs, reduced.entropy, reduced.logsumexp, reduced.unseen]
+        )
+
+    def to_cpu(self) -> None:
+        """Bring everything to the CPU in a few transfers."""
+        for name, column in vars(self).items():
+            setattr(self, name, column.cpu())
+
+    def positions(self, branch: int, length: int, *, sampled: bool) -> Positions:
+        """One branch as a record."""
+        logprobs, entropies, logsumexps, unseen = self.measures[:, :length, branch].tolist()
+        sampler = self.sampler[:, :length, branch].tolist() if sampled else (None, None, None)
+        return Positions(
+            token_ids=self.tokens[:length, branch].tolist(),
+            logprobs=logprobs,
+            ranks=self.ranks[:length, branch].tolist(),
+            entropies=entropies,
+            logsumexps=logsumexps,
+            unseen=unseen,
+            top_ids=self.top_ids[:length, branch].tolist(),
+            top_logprobs=self.top_logprobs[:length, branch].tolist(),
+            sampler_logprobs=sampler[0],
+            sampler_logsumexps=sampler[1],
+            sampler_cutoffs=sampler[2],
+        )
+
+
+def _padded(texts: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """[texts, longest] token ids, padded with a token of the same text."""
+    longest = max(map(len, texts))
+    rows = [[*text, *[text[-1]] * (longest - len(text))] for text in texts]
+    return torch.tensor(rows, dtype=torch.long, device=device)

@@ -1,0 +1,335 @@
+"""Two ways to compute everything a probe asks of a model.
+
+:class:`SharedPlan` computes a batch of prompts once and lets every continuation and generation
+branch off it (:mod:`engine.attention`). :class:`PlainPlan` takes one prompt at a time through the
+model as it is; it is slower and right for every causal model, recurrent ones included. Both leave
+out padding and attention masks wherever a model could treat them in its own way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from engine import attention
+from engine.attention import DecodePass, ForcedPass, Keys, Pass, PromptPass, Prompts
+
+Ids = Sequence[int]
+
+_LOGITS = 1 << 26
+"""Logits held at once while continuations are scored (256 MiB of float32)."""
+_WORTH_SHARING = 16
+"""Prefixes shorter than this are not worth a forward pass of their own."""
+_PREFIXES = 8
+"""Prefixes kept."""
+
+
+class Session(Protocol):
+    """A batch of computed prompts and the branches that go on from them."""
+
+    @property
+    def first(self) -> Tensor:
+        """Logits after each prompt, [prompts, vocabulary] float32."""
+
+    def follow(self, forced: Sequence[Sequence[Ids]]) -> Iterator[Tensor]:
+        """Score forced continuations.
+
+        Args:
+            forced: For each prompt its continuations' token ids.
+
+        Yields:
+            Logits [tokens, vocabulary] float32 after every token but the last of every
+            continuation, in order, over one or several pieces; one forward pass a piece.
+        """
+
+    def branch(self, owners: Tensor) -> None:
+        """Open generated branches; ``owners`` [branches] names their prompts, ascending."""
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """Append one token [branches] to every open branch; logits after it, float32."""
+
+    def keep(self, branches: Tensor) -> None:
+        """Go on with some of the open branches only: indices into them, ascending."""
+
+
+class Plan(Protocol):
+    """How prompts and branches are computed."""
+
+    prompts_at_once: int | None
+    """Most prompts that :meth:`prefill` takes; None for any number."""
+
+    def prepare(self, prompts: Sequence[Ids]) -> None:
+        """Compute what the prompts share, where there is something; one forward pass at most."""
+
+    def prefill(self, prompts: Sequence[Ids]) -> Session:
+        """Compute the prompts; one forward pass."""
+
+
+class CausalModel:
+    """A transformers model called the same way whatever its family."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.device: torch.device = model.device
+        self.stock_attention: str = model.config._attn_implementation
+        accepted = inspect.signature(model.forward).parameters
+        self._positions = "position_ids" in accepted
+        self._selects = "logits_to_keep" in accepted
+        caches = ("past_key_values", "cache_params")
+        self._cache = next((name for name in caches if name in accepted), None)
+
+    def tensor(self, values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        """Integers on the model's device."""
+        return torch.tensor(values, dtype=torch.long, device=self.device)
+
+    def flat(self, ids: Tensor, positions: Tensor, wanted: Tensor, cascade: Pass) -> Tensor:
+        """One cascade pass over a flat row; float32 logits at the ``wanted`` tokens."""
+        self._attend_by(attention.NAME)
+        output = self._call(ids[None], positions[None], wanted, use_cache=False, cascade=cascade)
+        return self._logits(output, wanted)[0]
+
+    def plain(self, ids: Tensor, wanted: Tensor) -> Tensor:
+        """A forward pass over whole texts [rows, tokens] without a cache.
+
+        Texts are padded on the right, where a causal model can't see it.
+
+        Returns:
+            Logits [rows, wanted, vocabulary] float32 at the ``wanted`` positions.
+        """
+        self._attend_by(self.stock_attention)
+        positions = torch.arange(ids.shape[1], device=self.device).expand_as(ids)
+        return self._logits(self._call(ids, positions, wanted, use_cache=False), wanted)
+
+    def cached(self, ids: Tensor, start: int, cache: Any) -> tuple[Tensor, Any]:
+        """A forward pass over texts [rows, tokens] that go on from ``cache`` at ``start``.
+
+        Returns:
+            Logits after the last token, [rows, vocabulary] float32, and the new cache; None
+            instead of a cache where the model has none.
+        """
+        self._attend_by(self.stock_attention)
+        positions = torch.arange(start, start + ids.shape[1], device=self.device).expand_as(ids)
+        known = {} if self._cache is None or cache is None else {self._cache: cache}
+        wanted = self.tensor([ids.shape[1] - 1])
+        output = self._call(ids, positions, wanted, use_cache=True, **known)
+        new = None if self._cache is None else getattr(output, self._cache, None)
+        return self._logits(output, wanted)[:, 0], new
+
+    def _attend_by(self, name: str) -> None:
+        if self.model.config._attn_implementation != name:
+            self.model.set_attn_implementation(name)
+
+    def _call(self, ids: Tensor, positions: Tensor, wanted: Tensor, **extra: Any) -> Any:
+        if self._positions:
+            extra["position_ids"] = positions
+        if self._selects:
+            extra["logits_to_keep"] = wanted
+        return self.model(input_ids=ids, **extra)
+
+    def _logits(self, output: Any, wanted: Tensor) -> Tensor:
+        logits: Tensor = output.logits if self._selects else output.logits[:, wanted]
+        return logits.float()
+
+
+class SharedPlan:
+    """Prompts are computed once, in batches; branches share their keys."""
+
+    prompts_at_once: int | None = None
+
+    def __init__(self, model: CausalModel) -> None:
+        self._model = model
+        self._prefixes: OrderedDict[tuple[int, ...], dict[int, Keys]] = OrderedDict()
+
+    def prepare(self, prompts: Sequence[Ids]) -> None:
+        """Compute the prefix that all prompts share, unless (most of) it is known already."""
+        shared = _common(prompts)
+        if len(prompts) < 2 or shared < _WORTH_SHARING:
+            return
+        if self._known_prefix(prompts[0][:shared])[1] >= 0.9 * shared:
+            return
+        ids = self._model.tensor(prompts[0][:shared])
+        prefix = Prompts(lengths=self._model.tensor([shared]))
+        positions = torch.arange(shared, device=self._model.device)
+        self._model.flat(ids, positions, positions[-1:], PromptPass(prefix, positions))
+        self._prefixes[tuple(prompts[0][:shared])] = prefix.suffix
+        if len(self._prefixes) > _PREFIXES:
+            self._prefixes.popitem(last=False)
+
+    def prefill(self, prompts: Sequence[Ids]) -> SharedSession:
+        """Compute the prompts, from the longest known prefix on."""
+        prefix, start = self._known_prefix(prompts[0][: _common(prompts)])
+        lengths = self._model.tensor([len(prompt) - start for prompt in prompts])
+        batch = Prompts(lengths=lengths, prefix=prefix, prefix_length=start)
+        positions = [range(start, len(prompt)) for prompt in prompts]
+        ids = [prompt[start:] for prompt in prompts]
+        at = self._model.tensor(_chain(positions))
+        first = self._model.flat(
+            self._model.tensor(_chain(ids)), at, lengths.cumsum(0) - 1, PromptPass(batch, at)
+        )
+        return SharedSession(self._model, batch, [len(prompt) for prompt in prompts], first)
+
+    def _known_prefix(self, ids: Ids) -> tuple[dict[int, Keys], int]:
+        """The longest known prefix of ``ids`` and its length; keys are views, not copies."""
+        known = max(self._prefixes, key=lambda prefix: _common([prefix, ids], 0), default=())
+        length = _common([known, ids], 0)
+        if length < _WORTH_SHARING:
+            return {}, 0
+        self._prefixes.move_to_end(known)
+        layers = self._prefixes[known].items()
+        return {n: Keys(k[:, :, :length], v[:, :, :length]) for n, (k, v) in layers}, length
+
+
+class SharedSession:
+    """Branches over a batch of prompts whose keys are shared."""
+
+    def __init__(
+        self, model: CausalModel, prompts: Prompts, lengths: Sequence[int], first: Tensor
+    ) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._lengths = lengths
+        self.first = first
+        self._decode: DecodePass
+
+    def follow(self, forced: Sequence[Sequence[Ids]]) -> Iterator[Tensor]:
+        """See :class:`Session`."""
+        counts = [sum(len(ids) - 1 for ids in of_prompt) for of_prompt in forced]
+        for piece in _pieces(counts, _LOGITS // self.first.shape[1]):
+            if sum(counts[piece]):
+                yield self._follow(piece, forced[piece], counts[piece])
+
+    def _follow(
+        self, piece: slice, forced: Sequence[Sequence[Ids]], counts: Sequence[int]
+    ) -> Tensor:
+        ids: list[int] = []
+        positions: list[int] = []
+        branches: list[int] = []
+        for length, of_prompt in zip(self._lengths[piece], forced, strict=True):
+            for number, continuation in enumerate(of_prompt):
+                fed = continuation[:-1]
+                ids += fed
+                positions += range(length, length + len(fed))
+                branches += [number] * len(fed)
+        at = self._model.tensor(positions)
+        cascade = ForcedPass(self._prompts.rows(piece), counts, self._model.tensor(branches), at)
+        wanted = torch.arange(len(ids), device=at.device)
+        return self._model.flat(self._model.tensor(ids), at, wanted, cascade)
+
+    def branch(self, owners: Tensor) -> None:
+        """See :class:`Session`."""
+        self._decode = DecodePass(self._prompts, owners)
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """See :class:`Session`."""
+        positions = self._decode.advance()
+        wanted = torch.arange(len(tokens), device=tokens.device)
+        return self._model.flat(tokens, positions, wanted, self._decode)
+
+    def keep(self, branches: Tensor) -> None:
+        """See :class:`Session`."""
+        self._decode.keep(branches)
+
+
+class PlainPlan:
+    """One prompt at a time, through the model as it is.
+
+    Args:
+        model: The model.
+        trust_cache: Whether branches go on from the model's own cache; otherwise every step
+            computes the whole text again.
+    """
+
+    prompts_at_once: int | None = 1
+
+    def __init__(self, model: CausalModel, *, trust_cache: bool = True) -> None:
+        self._model = model
+        self._trust_cache = trust_cache
+
+    def prepare(self, prompts: Sequence[Ids]) -> None:
+        """Nothing is shared."""
+
+    def prefill(self, prompts: Sequence[Ids]) -> PlainSession:
+        """Compute the one prompt."""
+        (prompt,) = prompts
+        return PlainSession(self._model, prompt, trust_cache=self._trust_cache)
+
+
+class PlainSession:
+    """Branches over one prompt, as ordinary batches."""
+
+    def __init__(self, model: CausalModel, prompt: Ids, *, trust_cache: bool) -> None:
+        self._model = model
+        self._prompt = prompt
+        self._texts = model.tensor([prompt])
+        self._cache: Any = None
+        if trust_cache:
+            self.first, self._cache = model.cached(self._texts, 0, None)
+        else:
+            self.first = self._after_texts()
+
+    def follow(self, forced: Sequence[Sequence[Ids]]) -> Iterator[Tensor]:
+        """See :class:`Session`."""
+        texts = [[*self._prompt, *ids[:-1]] for ids in forced[0] if len(ids) > 1]
+        longest = max(map(len, texts), default=0)
+        if longest == 0:
+            return
+        start = len(self._prompt)
+        padded = [text + [text[-1]] * (longest - len(text)) for text in texts]
+        wanted = torch.arange(start, longest, device=self._model.device)
+        room = max(1, _LOGITS // (len(wanted) * self.first.shape[1]))
+        for row in range(0, len(texts), room):
+            logits = self._model.plain(self._model.tensor(padded[row : row + room]), wanted)
+            lengths = [len(text) - start for text in texts[row : row + room]]
+            yield torch.cat([of[:length] for of, length in zip(logits, lengths, strict=True)])
+
+    def branch(self, owners: Tensor) -> None:
+        """See :class:`Session`."""
+        self.keep(torch.zeros_like(owners))
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """See :class:`Session`."""
+        start = self._texts.shape[1]
+        self._texts = torch.cat([self._texts, tokens[:, None]], 1)
+        if self._cache is None:
+            return self._after_texts()
+        logits, self._cache = self._model.cached(tokens[:, None], start, self._cache)
+        return logits
+
+    def keep(self, branches: Tensor) -> None:
+        """See :class:`Session`."""
+        self._texts = self._texts[branches]
+        if self._cache is not None:
+            self._cache.reorder_cache(branches)
+
+    def _after_texts(self) -> Tensor:
+        last = self._model.tensor([self._texts.shape[1] - 1])
+        return self._model.plain(self._texts, last)[:, 0]
+
+
+def _common(texts: Sequence[Ids], spare: int = 1) -> int:
+    """Length of the prefix that all texts share, leaving ``spare`` tokens to each."""
+    ordered = sorted(map(tuple, texts))
+    first, last = ordered[0], ordered[-1]
+    differ = (at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1)
+    return max(0, min(next(differ, len(first)), min(map(len, texts)) - spare))
+
+
+def _chain(texts: Sequence[Ids]) -> list[int]:
+    return [token for text in texts for token in text]
+
+
+def _pieces(counts: Sequence[int], limit: int) -> Iterator[slice]:
+    """Slices of consecutive prompts whose counts add up to at most ``limit`` (or one prompt)."""
+    start = total = 0
+    for at, count in enumerate(counts):
+        if at > start and total + count > limit:
+            yield slice(start, at)
+            start, total = at, 0
+        total += count
+    if counts:
+        yield slice(start, len(counts))
