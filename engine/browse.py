@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import msgspec
 
+from engine import stored
+from engine.console import reading
+from engine.errors import StoreError
+from engine.flags import FLAGS
 from engine.questions import Question
 from engine.readings import Reading
 from engine.records import Continuation, Generation, ModelInfo, Spelling
+
+if TYPE_CHECKING:
+    import numpy as np
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    from engine.store import Store
+
+NATURAL_ORDER = "question_index, format, order_index"
+"""The order of the source, with a question's formats and orders side by side."""
+
+FLAG_NAMES = tuple(flag.name for flag in FLAGS)
+
+PREVIEW_TOKENS = 5
+"""Likeliest first tokens that a list row carries."""
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -86,3 +109,217 @@ class ProbeView(msgspec.Struct, frozen=True):
     """temperature, top_p, top_k, repetition_penalty of the run."""
     tokens: dict[int, tuple[str | None, bytes, bool]]
     """Piece, raw bytes and special for every token id that occurs in the probe."""
+
+
+def runs(store: Store) -> list[RunRow]:
+    """Every run, newest first."""
+    return _runs(store.reader(), "true")
+
+
+def list_ids(
+    store: Store,
+    run_id: int,
+    *,
+    condition: str = "",
+    order_by: str = NATURAL_ORDER,
+    flag: str | None = None,
+) -> NDArray[np.int32]:
+    """Ids of a run's probes, filtered and sorted; take windows of it to :func:`list_rows`.
+
+    Args:
+        store: The store.
+        run_id: The run.
+        condition: A SQL condition over the view ``listing``; empty for none.
+        order_by: SQL order over the same columns.
+        flag: Only probes with this flag.
+
+    Raises:
+        StoreError: The condition or the order is not understood; the sentence says why.
+    """
+    where = _where(run_id, condition, flag)
+    query = f"SELECT probe_id FROM listing WHERE {where}\nORDER BY {order_by}"
+    with reading(store.reader(), query) as result:
+        ids: NDArray[np.int32] = result.fetchnumpy()["probe_id"]
+    return ids
+
+
+def flag_counts(store: Store, run_id: int, condition: str = "") -> dict[str, int]:
+    """How many of a run's probes have each flag; ``all`` counts them all.
+
+    Raises:
+        StoreError: The condition is not understood; the sentence says why.
+    """
+    counts = ", ".join(f"coalesce(count_if({name}), 0)" for name in FLAG_NAMES)
+    query = f"SELECT count(*), {counts} FROM listing WHERE {_where(run_id, condition)}"
+    with reading(store.reader(), query) as result:
+        (row,) = result.fetchall()
+    return dict(zip(("all", *FLAG_NAMES), row, strict=True))
+
+
+def flagged_mask(store: Store, run_id: int, flag: str, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which of some ids of a run have a flag, in the order of ``ids``."""
+    import numpy as np
+
+    flagged = list_ids(store, run_id, order_by="probe_id", flag=flag)
+    lookup = np.zeros(max(ids.max(initial=0), flagged.max(initial=0)) + 1, dtype=np.bool_)
+    lookup[flagged] = True
+    return lookup[ids]
+
+
+def list_rows(store: Store, ids: Iterable[int]) -> list[ListRow]:
+    """The rows of a window of ids (a few hundred at most), in the order of ``ids``.
+
+    Ids that are not in the store are left out.
+    """
+    wanted = [int(probe_id) for probe_id in ids]
+    if not wanted:
+        return []
+    reader = store.reader()
+    # Literals: only those are looked up in the index of the primary key.
+    window = f"probe_id IN ({', '.join(map(str, wanted))})"
+    columns = ", ".join((*_LISTED, *FLAG_NAMES))
+    found = reader.execute(f"SELECT {columns} FROM listing WHERE {window}").fetchall()
+    previews = _previews(reader, window)
+    rows = {}
+    for values in found:
+        listed = dict(zip(_LISTED, values, strict=False))
+        up = zip(FLAG_NAMES, values[len(_LISTED) :], strict=True)
+        option_probabilities, top_tokens = previews[listed["probe_id"]]
+        rows[listed["probe_id"]] = ListRow(
+            **listed,
+            flags=tuple(name for name, is_up in up if is_up),
+            option_probabilities=option_probabilities,
+            top_tokens=top_tokens,
+        )
+    return [rows[probe_id] for probe_id in wanted if probe_id in rows]
+
+
+def probe_view(store: Store, probe_id: int) -> ProbeView:
+    """Everything about one probe.
+
+    Raises:
+        StoreError: There is no such probe.
+    """
+    rows = list_rows(store, [probe_id])
+    if not rows:
+        raise StoreError(f"There is no probe {probe_id} in {store.path}.")
+    reader = store.reader()
+    (record,) = stored.records(
+        reader,
+        """
+        SELECT p.*, q.dataset, q.subject, q.text, q.options, r.tokenizer, r.model_info,
+               r.settings->'$.settings.sampler' AS sampler
+        FROM probes p
+        JOIN questions q ON q.question_id = p.question_id
+        JOIN runs r ON r.run_id = p.run_id
+        WHERE p.probe_id = ?
+        """,
+        [probe_id],
+    )
+    (run,) = _runs(reader, f"run_id = {record['run_id']:d}")
+    spellings = stored.spellings(reader, probe_id)
+    continuations = stored.continuations(reader, probe_id)
+    generations = stored.generations(reader, probe_id)
+    occurring = {
+        *(record["prompt_ids"] or ()),
+        *(record["label_ids"] or ()),
+        *(record["top_ids"] or ()),
+        *(spelling.token_id for spelling in spellings),
+        *(token_id for scored in continuations for token_id in scored.token_ids),
+        *(token_id for text in generations for token_id in stored.token_ids(text.positions)),
+    }
+    return ProbeView(
+        row=rows[0],
+        run=run,
+        question=stored.shown_question(record),
+        permutation=tuple(record["permutation"]),
+        model=record["model_info"] and msgspec.json.decode(record["model_info"], type=ModelInfo),
+        prompt=record["prompt"],
+        prompt_ids=tuple(record["prompt_ids"] or ()),
+        label_ids=tuple(record["label_ids"] or ()),
+        chat=record["chat"],
+        shots=record["shots"],
+        dropped_tokens=record["dropped_tokens"],
+        warnings=tuple((warning["code"], warning["message"]) for warning in record["warnings"]),
+        vocab_size=record["vocab_size"],
+        spellings=spellings,
+        continuations=continuations,
+        generations=generations,
+        readings=stored.readings(reader, probe_id),
+        override=stored.override(reader, probe_id),
+        sampler=msgspec.json.decode(record["sampler"] or "{}", type=dict[str, float]),
+        tokens=stored.tokens(reader, record["tokenizer"], occurring),
+    )
+
+
+_LISTED = tuple(
+    name
+    for name in ListRow.__struct_fields__
+    if name not in ("flags", "option_probabilities", "top_tokens")
+)
+
+
+_Shares = tuple[tuple[str, float], ...]
+"""Labels or tokens with their probabilities."""
+
+
+def _where(run_id: int, condition: str, flag: str | None = None) -> str:
+    parts = [f"run_id = {run_id:d}"]
+    if flag is not None:
+        parts.append(flag)
+    if condition.strip():
+        # The line break keeps a trailing comment from swallowing the bracket.
+        parts.append(f"({condition}\n)")
+    return " AND ".join(parts)
+
+
+def _runs(reader: DuckDBPyConnection, condition: str) -> list[RunRow]:
+    rows = stored.records(
+        reader,
+        f"""
+        SELECT run_id, kind, name, model, source, formats, orders, planned,
+               coalesce(stored, 0) AS stored, status,
+               strftime(started_at, '%Y-%m-%d %H:%M:%S') AS started_at, message
+        FROM runs
+        LEFT JOIN (SELECT run_id, count(*) AS stored FROM outcomes GROUP BY run_id)
+            USING (run_id)
+        WHERE {condition}
+        ORDER BY run_id DESC
+        """,
+    )
+    return [msgspec.convert(row, RunRow) for row in rows]
+
+
+def _previews(reader: DuckDBPyConnection, window: str) -> dict[int, tuple[_Shares, _Shares]]:
+    """Probabilities of the options and of the likeliest first tokens, by probe id."""
+    found = reader.execute(
+        f"""
+        SELECT probe_id, tokenizer, labels, label_logprobs,
+               top_ids[:{PREVIEW_TOKENS}], top_logprobs[:{PREVIEW_TOKENS}]
+        FROM probes JOIN runs USING (run_id)
+        WHERE {window}
+        """
+    ).fetchall()
+    texts = _texts(reader, {token_id for *_, ids, _ in found for token_id in ids or ()})
+    return {
+        probe_id: (
+            tuple(zip(labels, map(math.exp, label_logprobs or ()), strict=False)),
+            tuple(
+                (texts.get((tokenizer, token_id)) or f"#{token_id}", math.exp(logprob))
+                for token_id, logprob in zip(top_ids or (), top_logprobs or (), strict=True)
+            ),
+        )
+        for probe_id, tokenizer, labels, label_logprobs, top_ids, top_logprobs in found
+    }
+
+
+def _texts(
+    reader: DuckDBPyConnection, token_ids: Iterable[int]
+) -> dict[tuple[str, int], str | None]:
+    """Text of some ids in every tokenizer."""
+    rows = reader.execute(
+        "SELECT tokenizer, token_id, text FROM tokens "
+        "WHERE token_id IN (SELECT unnest(?::INTEGER[]))",
+        [sorted(token_ids)],
+    ).fetchall()
+    return {(tokenizer, token_id): text for tokenizer, token_id, text in rows}

@@ -60,8 +60,8 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def reason(error: duckdb.Error) -> str:
-    """What DuckDB says, on one line, without its error class and its links."""
-    text = str(error).split("See also", 1)[0]
+    """What DuckDB says, on one line, without its error class, its links and the query."""
+    text = re.split(r"See also|\n\s*LINE \d+:", str(error), maxsplit=1)[0]
     line = " ".join(text.split())
     return _PREFIX.sub("", line).rstrip(" .")
 

@@ -18,7 +18,8 @@ WITH said AS (
         any_value(hedged) FILTER (name = 'greedy_text') AS hedged,
         any_value(status) FILTER (name = 'majority') AS majority_status,
         any_value(label) FILTER (name = 'majority') AS majority,
-        list({'status': status, 'label': label}) FILTER (name = 'sample_text') AS samples
+        any_value(confidence) FILTER (name = 'majority') AS sample_agreement,
+        nullif(count(*) FILTER (name = 'sample_text'), 0)::INTEGER AS sample_count
     FROM readings
     GROUP BY probe_id
 ), gathered AS (
@@ -57,12 +58,10 @@ WITH said AS (
         END AS text_source,
         s.hedged,
         len(list_filter(p.label_logprobs, lambda x: x = list_max(p.label_logprobs))) > 1 AS tied,
-        len(s.samples)::INTEGER AS sample_count,
+        s.sample_count,
         s.majority,
         s.majority_status,
-        CASE WHEN s.majority_status IS NOT NULL THEN (len(list_filter(
-            s.samples, lambda x: x = {'status': s.majority_status, 'label': s.majority}
-        )) / len(s.samples))::FLOAT END AS sample_agreement
+        s.sample_agreement
     FROM probes p
     JOIN runs r ON r.run_id = p.run_id
     JOIN questions q ON q.question_id = p.question_id

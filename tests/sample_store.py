@@ -21,7 +21,7 @@ import msgspec
 from engine.perturb import order_permutation, reorder
 from engine.protocol import VocabularyEntry
 from engine.questions import LABELS, Option, Question
-from engine.readings import Reading, Status
+from engine.readings import read_probe
 from engine.records import (
     Continuation,
     Distribution,
@@ -41,22 +41,26 @@ KEPT = 20
 LOGSUMEXP = 11.25
 BATCH = 200
 END = "<|end|>"
+FIRST_WORD = 256
+"""Ids below are single bytes."""
+
 UNKNOWN_ID = 999
 """An id of the logits vector that the tokenizer does not know."""
 
-REPLIES: tuple[tuple[str, Status], ...] = (
-    ("{label}", "option"),
-    ("Sure! The correct answer is {label}.", "option"),
-    ("I'm sorry, but I can't help with that.", "refusal"),
-    ("{label}. {text}", "option"),
-    ("Both {label} and {other} could be right.", "several"),
-    ("Well, that depends on a great many things, and", "truncated"),
-    ("日本語で答えます。{label} です 🙂", "option"),
-    ("The weather is nice today.", "unparsed"),
-    ("None of these options is right.", "none_of_these"),
-    ("I don't know.", "dont_know"),
+CUT = "[cut]"
+REPLIES = (
+    "{label}",
+    "Sure! The correct answer is {label}.",
+    "I'm sorry, but I can't help with that.",
+    "{label}. {text}",
+    "Both {label} and {other} are correct.",
+    f"Well, that depends on a great many things, and{CUT}",
+    "日本語で答えます。答えは{label}です 🙂",
+    "The weather is nice today.",
+    "None of the options is correct.",
+    "I don't know.",
 )
-"""What the model writes, in turn, and what that is."""
+"""What the model writes, in turn."""
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -178,14 +182,18 @@ def sample_probe(
     permutation = order_permutation(question, order, seed=0)
     shown = reorder(question, permutation)
     draw = random.Random(f"{question.id}/{fmt}/{order}")
-    turn = index + FORMATS.index(fmt) * 3 + order if fmt in FORMATS else index + order
+    turn = index + order + 3 * list(FORMATS).index(fmt) if fmt in FORMATS else index + order
+    if fmt == "high" and draw.random() < 0.6:
+        turn = 0
     said = [_reply(shown, turn, draw)]
-    said += [_reply(shown, draw.randrange(len(REPLIES)), draw) for _ in range(settings.samples)]
-    written = [_token_ids(text, status != "truncated") for text, status, _ in said]
-    model = _Model(f"{question.id}/{fmt}/{order}", written)
-    labels_ids = [token_id(label) for label in shown.labels]
+    for _ in range(settings.samples):
+        sampled = turn if draw.random() < 0.7 else draw.randrange(len(REPLIES))
+        said.append(_reply(shown, sampled, draw))
+    written = [_token_ids(text, finished=not cut) for text, cut in said]
+    label_ids = [token_id(label) for label in shown.labels]
+    model = _Model(f"{question.id}/{fmt}/{order}", written, shown.labels)
     first = model.distribution(())
-    label_logprobs = [model.logprob((), label_id) for label_id in labels_ids]
+    label_logprobs = [model.logprob((), label_id) for label_id in label_ids]
     result = ProbeResult(
         first=first,
         label_logprobs=label_logprobs,
@@ -200,8 +208,8 @@ def sample_probe(
             _continuation(option, kind, draw) for option in shown.options for kind in KINDS
         ],
         generations=[
-            model.generation(number, text, ids, status == "truncated", settings.sampler)
-            for number, ((text, status, _), ids) in enumerate(zip(said, written, strict=True))
+            model.generation(number, text, ids, cut, settings.sampler)
+            for number, ((text, cut), ids) in enumerate(zip(said, written, strict=True))
         ],
         seconds=0.02,
     )
@@ -217,7 +225,7 @@ def sample_probe(
         text=prompt_text + "Answer:",
         token_ids=tuple(prompt_ids),
         pieces=tuple(vocabulary()[i].piece or "" for i in prompt_ids),
-        label_ids=tuple(labels_ids),
+        label_ids=tuple(label_ids),
         spellings=(),
         continuations=(),
         chat=fmt != "high",
@@ -227,7 +235,7 @@ def sample_probe(
         if fmt == "high"
         else (),
     )
-    readings = _readings(shown, result, said)
+    readings = read_probe(shown, result, text_of)
     return StoredProbe(index, shown, question.id, permutation, prompt, result, readings)
 
 
@@ -237,8 +245,10 @@ KINDS = ("label", "text")
 class _Model:
     """Distributions that depend on the probe and on what was written before, nothing else."""
 
-    def __init__(self, key: str, written: Sequence[Sequence[int]]) -> None:
+    def __init__(self, key: str, written: Sequence[Sequence[int]], labels: Sequence[str]) -> None:
         self._key = key
+        words = [text_of(token).strip() for token in written[0]]
+        self._meant = [token_id(word) for word in words if word in labels][:1]
         self._next: dict[tuple[int, ...], list[int]] = {}
         for ids in written:
             for place, chosen in enumerate(ids):
@@ -255,11 +265,15 @@ class _Model:
     def _draw(self, before: tuple[int, ...]) -> Distribution:
         draw = random.Random(f"{self._key}/{before}")
         top = self._next.get(before, [])[: KEPT - 1]
-        fillers = draw.sample(range(len(vocabulary())), KEPT + len(top))
+        fillers = draw.sample(range(FIRST_WORD, len(_ids())), KEPT + len(top))
+        fillers[draw.randrange(KEPT)] = draw.choice((UNKNOWN_ID, draw.randrange(128, 256)))
         if not before:
             fillers = [token_id(label) for label in draw.sample("ABCD", 4)] + fillers
         rest = [i for i in dict.fromkeys(fillers) if i not in top][: KEPT - len(top)]
         draw.shuffle(rest)
+        if not before and draw.random() < 0.5:
+            # Often the likeliest option is what the text says although it begins with a word.
+            rest = [*self._meant, *(i for i in rest if i not in self._meant)][: len(rest)]
         ids = [*top[:1], *rest[:2], *top[1:], *rest[2:]]
         weights = [1.0]
         while len(weights) < KEPT:
@@ -311,58 +325,15 @@ class _Model:
         )
 
 
-def _reply(shown: Question, turn: int, draw: random.Random) -> tuple[str, Status, str | None]:
-    """Text, status and label of one reply."""
-    template, status = REPLIES[turn % len(REPLIES)]
+def _reply(shown: Question, turn: int, draw: random.Random) -> tuple[str, bool]:
+    """Text of one reply, and whether a token limit cut it."""
+    template = REPLIES[turn % len(REPLIES)]
     option, other = draw.sample(shown.options, 2)
+    if shown.gold is not None and draw.random() < 0.6:
+        option = next(o for o in shown.options if o.label == shown.gold)
+        other = next(o for o in shown.options if o.label != shown.gold)
     text = template.format(label=option.label, text=option.text, other=other.label)
-    refused = next((o.label for o in shown.options if o.text == "Refused"), None)
-    label = {"option": option.label, "refusal": refused}.get(status)
-    return text, status, label
-
-
-def _readings(
-    shown: Question, result: ProbeResult, said: Sequence[tuple[str, Status, str | None]]
-) -> list[Reading]:
-    odds = [math.exp(logprob) for logprob in result.label_logprobs]
-    shares = sorted((odd / sum(odds) for odd in odds), reverse=True)
-    best = shown.labels[odds.index(max(odds))]
-    top = text_of(result.first.top_ids[0]).strip()
-    likeliest = max(
-        (c for c in result.continuations if c.kind == "text"), key=lambda scored: scored.total
-    )
-    readings = [
-        Reading(
-            "first_token", "option", None, best, (), shares[0], shares[0] - shares[1], "argmax"
-        ),
-        Reading(
-            "vocab_argmax",
-            "option" if top in shown.labels else "unparsed",
-            label=top if top in shown.labels else None,
-            confidence=math.exp(result.first.top_logprobs[0]),
-            rule="argmax",
-        ),
-        Reading("continuation", "option", label=likeliest.label, rule="argmax"),
-    ]
-    for number, (text, status, label) in enumerate(said):
-        span = (text.index(label), text.index(label) + len(label)) if status == "option" else None
-        readings.append(
-            Reading(
-                "sample_text" if number else "greedy_text",
-                status,
-                number or None,
-                label,
-                shown.labels[:2] if status == "several" else (),
-                rule=f"sample {status}",
-                span=span,
-            )
-        )
-    votes = [(status, label) for _, status, label in said[1:]]
-    if votes:
-        status, label = max(votes, key=votes.count)
-        share = votes.count((status, label)) / len(votes)
-        readings.append(Reading("majority", status, None, label, (), share, rule="majority"))
-    return readings
+    return text.removesuffix(CUT), text.endswith(CUT)
 
 
 def _continuation(option: Option, kind: str, draw: random.Random) -> Continuation:
@@ -378,7 +349,7 @@ def _continuation(option: Option, kind: str, draw: random.Random) -> Continuatio
 def vocabulary() -> tuple[VocabularyEntry, ...]:
     """256 bytes, the words of all texts with and without a blank, specials, and unknown ids."""
     words = set(LABELS)
-    for text, _ in REPLIES:
+    for text in REPLIES:
         words.update(text.split())
     for question in QUESTIONS:
         words.update(question.text.split())

@@ -1,0 +1,156 @@
+"""What the store holds about one probe, as the records it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from engine.questions import Option, Question
+from engine.readings import Reading
+from engine.records import Continuation, Generation, Positions, Spelling
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Record = dict[str, Any]
+T = TypeVar("T", bound=msgspec.Struct)
+
+_POSITION_COLUMNS = (
+    "token_id, logprob, rank, entropy, logsumexp, unseen, top_ids, top_logprobs, "
+    "sampler_logprob, sampler_logsumexp, sampler_cutoff"
+)
+"""In the order of the fields of :class:`Positions`."""
+
+
+def records(
+    reader: DuckDBPyConnection, query: str, parameters: Sequence[object] = ()
+) -> list[Record]:
+    """The rows of a query by column name."""
+    result = reader.execute(query, list(parameters))
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def shown_question(record: Record) -> Question:
+    """A question in the order and with the labels of a probe.
+
+    Args:
+        record: Columns of ``probes`` with dataset, subject, text and options of ``questions``.
+    """
+    source = [record["options"][place] for place in record["permutation"]]
+    return Question(
+        text=record["text"],
+        options=tuple(
+            Option(label, option["text"], option["ordinal"])
+            for label, option in zip(record["labels"], source, strict=True)
+        ),
+        gold=record["gold"],
+        subject=record["subject"],
+        dataset=record["dataset"],
+    )
+
+
+def spellings(reader: DuckDBPyConnection, probe_id: int) -> tuple[Spelling, ...]:
+    """Every spelling of every label, as it was stored."""
+    return _structs(reader, Spelling, "spellings", probe_id)
+
+
+def continuations(reader: DuckDBPyConnection, probe_id: int) -> tuple[Continuation, ...]:
+    """Every scored continuation, as it was stored."""
+    return _structs(reader, Continuation, "continuations", probe_id)
+
+
+def readings(reader: DuckDBPyConnection, probe_id: int) -> tuple[Reading, ...]:
+    """Every reading, as it was stored."""
+    rows = records(reader, "FROM readings WHERE probe_id = ? ORDER BY rowid", [probe_id])
+    return tuple(
+        Reading(
+            name=row["name"],
+            sample=row["sample"],
+            status=row["status"],
+            label=row["label"],
+            labels=tuple(row["labels"]),
+            confidence=row["confidence"],
+            margin=row["margin"],
+            rule=row["rule"],
+            span=None if row["span_start"] is None else (row["span_start"], row["span_end"]),
+            hedged=row["hedged"],
+        )
+        for row in rows
+    )
+
+
+def override(reader: DuckDBPyConnection, probe_id: int) -> Reading | None:
+    """What a person decided the greedy text says."""
+    rows = records(reader, "FROM overrides WHERE probe_id = ?", [probe_id])
+    return next(
+        (
+            Reading("greedy_text", row["status"], label=row["label"], rule=row["note"] or "by hand")
+            for row in rows
+        ),
+        None,
+    )
+
+
+def generations(reader: DuckDBPyConnection, probe_id: int) -> tuple[Generation, ...]:
+    """Greedy text and samples with every position."""
+    rows = reader.execute(
+        f"SELECT sample, {_POSITION_COLUMNS} FROM positions WHERE probe_id = ? "
+        "ORDER BY sample, position",
+        [probe_id],
+    ).fetchall()
+    written = {
+        sample: _positions([row[1:] for row in of_sample])
+        for sample, of_sample in groupby(rows, key=lambda row: row[0])
+    }
+    return tuple(
+        Generation(
+            kind=row["kind"],
+            index=row["sample"],
+            text=row["text"],
+            finish_reason=row["finish_reason"],
+            positions=written.get(row["sample"], _positions([])),
+        )
+        for row in records(
+            reader, "FROM generations WHERE probe_id = ? ORDER BY sample", [probe_id]
+        )
+    )
+
+
+def token_ids(positions: Positions) -> Iterator[int]:
+    """Every id that was written or nearly written."""
+    yield from positions.token_ids
+    for kept in positions.top_ids:
+        yield from kept
+
+
+def tokens(
+    reader: DuckDBPyConnection, tokenizer: str | None, ids: Iterable[int]
+) -> dict[int, tuple[str | None, bytes, bool]]:
+    """Piece, bytes and special for some token ids."""
+    rows = reader.execute(
+        "SELECT token_id, piece, raw, special FROM tokens "
+        "WHERE tokenizer = ? AND token_id IN (SELECT unnest(?::INTEGER[]))",
+        [tokenizer, sorted(set(ids))],
+    ).fetchall()
+    return {token_id: (piece, raw, special) for token_id, piece, raw, special in rows}
+
+
+def _structs(reader: DuckDBPyConnection, kind: type[T], table: str, probe_id: int) -> tuple[T, ...]:
+    """Rows of a table whose columns are the fields of a record."""
+    columns = ", ".join(kind.__struct_fields__)
+    rows = reader.execute(
+        f"SELECT {columns} FROM {table} WHERE probe_id = ? ORDER BY rowid", [probe_id]
+    ).fetchall()
+    return tuple(kind(*row) for row in rows)
+
+
+def _positions(rows: Sequence[Sequence[Any]]) -> Positions:
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(8)]
+    raw, sampler = columns[:8], columns[8:]
+    if not sampler or None in sampler[0]:
+        return Positions(*raw)
+    return Positions(*raw, *sampler)
