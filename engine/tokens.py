@@ -2,7 +2,9 @@
 
 An answer is never tokenised alone: many tokenizers give it other tokens at the start of a text
 than in the middle of one. Prompt and answer are tokenised together and cut at the prompt's length,
-as lm-evaluation-harness does (``_encode_pair`` at 04e7442).
+as lm-evaluation-harness does (``_encode_pair`` at 04e7442). Where the prompt's own tokens change
+under that, the cut would hit the wrong place: then the answer gets the tokens that it has after a
+line break, a bracket or a letter, and a warning says so.
 """
 
 from __future__ import annotations
@@ -50,9 +52,9 @@ class Joined(msgspec.Struct, frozen=True):
     """An answer's tokens after a prompt.
 
     Attributes:
-        ids: The tokens; never empty.
-        merged: Whether the prompt's last tokens change when the answer follows, so that ``ids``
-            do not spell exactly the answer.
+        ids: The tokens; empty where nothing spells just this answer.
+        merged: Whether the prompt's last tokens change when the answer follows, so that the
+            tokenizer itself would never write prompt and ``ids`` in a row.
     """
 
     ids: tuple[int, ...]
@@ -95,17 +97,25 @@ def join(
         prompt: The prompt's text.
         prompt_ids: ``encode`` of that text.
         answers: Texts that may follow it, their leading spaces included.
-
-    Raises:
-        FormatError: An answer has no tokens at all.
     """
     tail, tail_ids = _tail(tokenizer, prompt, prompt_ids)
+    end = len(tail_ids)
     wholes = encode(tokenizer, [tail + answer for answer in answers])
-    joined = []
-    for answer, whole in zip(answers, wholes, strict=True):
-        ids = whole[len(tail_ids) :] or _alone(tokenizer, answer)
-        joined.append(Joined(tuple(ids), merged=whole[: len(tail_ids)] != tail_ids))
-    return joined
+    return [
+        Joined(tuple(whole[end:]), merged=False)
+        if whole[:end] == tail_ids and len(whole) > end
+        else Joined(_elsewhere(tokenizer, answer), merged=True)
+        for answer, whole in zip(answers, wholes, strict=True)
+    ]
+
+
+def _elsewhere(tokenizer: Tokenizer, answer: str) -> tuple[int, ...]:
+    """The answer's tokens after the first text that does not merge with it."""
+    for before in ("\n", "(", "x"):
+        context, whole = encode(tokenizer, [before, before + answer])
+        if whole[: len(context)] == context and len(whole) > len(context):
+            return tuple(whole[len(context) :])
+    return ()
 
 
 def _tail(tokenizer: Tokenizer, prompt: str, prompt_ids: Sequence[int]) -> tuple[str, list[int]]:
@@ -135,17 +145,6 @@ def _line_break(tokenizer: Tokenizer) -> list[int]:
     return [] if any(map(spans.search, tokenizer.get_vocab())) else encode(tokenizer, ["\n"])[0]
 
 
-def _alone(tokenizer: Tokenizer, answer: str) -> list[int]:
-    """The answer's tokens at the start of a line, where it vanishes into the prompt's last one."""
-    line, whole = encode(tokenizer, ["\n", "\n" + answer])
-    if not whole[len(line) :]:
-        raise FormatError(
-            f"The answer {answer!r} has no tokens of its own.",
-            "Give every option a text and the format a delimiter that the tokenizer keeps.",
-        )
-    return whole[len(line) :]
-
-
 def tokenise_answers(
     tokenizer: Tokenizer,
     prompt: str,
@@ -161,6 +160,9 @@ def tokenise_answers(
         prompt_ids: ``encode`` of that text.
         delimiter: What stands between prompt and answer.
         options: Label and text of each option, in the order shown.
+
+    Raises:
+        FormatError: A label or text has no tokens.
     """
     forced: list[tuple[str, ContinuationKind, str]] = []
     for label, text in options:
@@ -168,6 +170,12 @@ def tokenise_answers(
     spelled = [(label, spelling) for label, _ in options for spelling in _spellings(label)]
     answers = list(dict.fromkeys([answer for *_, answer in forced + spelled]))
     joined = dict(zip(answers, join(tokenizer, prompt, prompt_ids, answers), strict=True))
+    for label, kind, answer in forced:
+        if not joined[answer].ids:
+            raise FormatError(
+                f"The {kind} of option {label} has no tokens of its own after this prompt.",
+                "Change the end of the prompt or the delimiter.",
+            )
     label_ids = {label: joined[delimiter + label].ids[0] for label, _ in options}
     return Answers(
         label_ids=tuple(label_ids.values()),
@@ -189,11 +197,11 @@ def _spellings(label: str) -> list[str]:
 def _first_tokens(
     spelled: Sequence[tuple[str, str]], joined: Mapping[str, Joined]
 ) -> tuple[SpellingToken, ...]:
-    """One entry a label and token; spellings that can't follow this prompt are left out."""
+    """One entry a label and token; spellings that no tokens spell here are left out."""
     found: dict[tuple[str, int], SpellingToken] = {}
     for label, spelling in spelled:
-        ids, merged = joined[spelling].ids, joined[spelling].merged
-        if not merged:
+        ids = joined[spelling].ids
+        if ids:
             token = SpellingToken(label, spelling, ids[0], whole=len(ids) == 1)
             found.setdefault((label, ids[0]), token)
     return tuple(found.values())
@@ -208,8 +216,8 @@ def _warnings(
         warnings.append(
             PromptWarning(
                 "boundary-merge",
-                f"The prompt's last tokens change when {merged[0]!r} follows, so its likelihood "
-                "is not that of the text; end the prompt differently or set a delimiter.",
+                f"The tokenizer would write the prompt's end differently with {merged[0]!r} after "
+                "it, so the model sees tokens it was not trained on; end the prompt differently.",
             )
         )
     shared = [
