@@ -1,0 +1,249 @@
+"""The next-token distribution at the cursor, before and after the sampler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.text import Text
+
+from engine.browse import ProbeView
+from engine.records import Distribution, Generation, SamplerSettings
+from engine.sampler_view import after_sampler
+from tui.widgets.figures import NOT_RECORDED, bar, logprob_percent, percent
+from tui.widgets.line_view import LineView
+from tui.widgets.token_text import TokenEntry, fit, visible_token
+
+CHOSEN_MARK = "▶"
+CUT = "cut"
+NARROW = 30
+"""Columns under which token ids give way to the tokens."""
+
+
+@dataclass(frozen=True)
+class PositionData:
+    """One position: its distribution and what was written there.
+
+    Attributes:
+        place: Where it is, in words.
+        top_ids: The kept token ids, most likely first.
+        top_logprobs: Their raw logprobs.
+        entropy: Of the whole raw distribution, nats.
+        unseen: Mass outside ``top_ids``.
+        vocab_size: Length of the distribution; None where it was not recorded.
+        chosen: Id of the token written; None while it is not written yet.
+        chosen_logprob: Its raw logprob.
+        chosen_rank: Its rank, 1 for the most likely token.
+        after: Logprob of each kept token after the sampler, None for one that it cut. The whole
+            is None where no sampler was at work.
+        chosen_after: The same for the token written.
+    """
+
+    place: str
+    top_ids: Sequence[int]
+    top_logprobs: Sequence[float]
+    entropy: float
+    unseen: float
+    vocab_size: int | None = None
+    chosen: int | None = None
+    chosen_logprob: float = -math.inf
+    chosen_rank: int = 0
+    after: Sequence[float | None] | None = None
+    chosen_after: float | None = None
+    tokens: Mapping[int, TokenEntry] = field(default_factory=dict)
+
+    @property
+    def margin(self) -> float | None:
+        """Probability of the most likely token less that of the second."""
+        if len(self.top_logprobs) < 2:
+            return None
+        return math.exp(self.top_logprobs[0]) - math.exp(self.top_logprobs[1])
+
+    @classmethod
+    def at(cls, view: ProbeView, generation: Generation, position: int) -> PositionData | None:
+        """The distribution that the generation's token at ``position`` came from.
+
+        None where positions were not recorded or the generation ended before.
+        """
+        positions = generation.positions
+        if not 0 <= position < len(positions):
+            return None
+        name = "greedy" if generation.kind == "greedy" else f"sample {generation.index}"
+        written = positions.sampler_logprobs
+        return cls(
+            f"{name}, token {position + 1} of {len(positions)}",
+            positions.top_ids[position],
+            positions.top_logprobs[position],
+            positions.entropies[position],
+            positions.unseen[position],
+            view.vocab_size,
+            positions.token_ids[position],
+            positions.logprobs[position],
+            positions.ranks[position],
+            _after(view, generation, position),
+            None if written is None else written[position],
+            view.tokens,
+        )
+
+    @classmethod
+    def of_first(
+        cls, first: Distribution, tokens: Mapping[int, TokenEntry], vocab_size: int | None
+    ) -> PositionData:
+        """The distribution after the prompt, where nothing is known of what was written."""
+        return cls(
+            "first position",
+            first.top_ids,
+            first.top_logprobs,
+            first.entropy,
+            first.unseen,
+            vocab_size,
+            tokens=tokens,
+        )
+
+
+def _after(view: ProbeView, generation: Generation, position: int) -> Sequence[float | None] | None:
+    """Logprobs after the sampler of the kept tokens; None where no sampler was at work."""
+    positions = generation.positions
+    if positions.sampler_logsumexps is None or positions.sampler_cutoffs is None:
+        return None
+    settings = SamplerSettings(
+        temperature=view.sampler.get("temperature", 1.0),
+        top_p=view.sampler.get("top_p", 1.0),
+        top_k=int(view.sampler.get("top_k", 0)),
+        repetition_penalty=view.sampler.get("repetition_penalty", 1.0),
+    )
+    seen: set[int] = set()
+    if settings.repetition_penalty != 1.0:
+        seen.update(view.prompt_ids, positions.token_ids[:position])
+    return after_sampler(
+        positions.top_logprobs[position],
+        positions.logsumexps[position],
+        positions.top_ids[position],
+        seen,
+        settings,
+        positions.sampler_logsumexps[position],
+        positions.sampler_cutoffs[position],
+    )
+
+
+class DistributionView(LineView):
+    """Rank, id, token, raw probability and probability after the sampler, a line a token."""
+
+    HELP = (
+        "The most likely next tokens where the cursor stands: `raw` is the model's own "
+        "probability, `after` what the sampler drew from (temperature, repetition penalty, top-k, "
+        "top-p). `cut` is a token that the sampler excluded. `▶` is the token that was written. "
+        "Entropy is in nats; margin is the first less the second probability."
+    )
+    BORDER_TITLE = "distribution"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self._data: PositionData | None = None
+        self._absence = ""
+
+    def show(self, data: PositionData | None, absence: str = "") -> None:
+        """Show a position, or say why there is none."""
+        self._data, self._absence = data, absence
+        self.remake()
+        place = self._chosen_line()
+        if place is not None:
+            self.scroll_to(y=max(0, place - self.size.height + 1), animate=False)
+
+    def copied(self) -> str:
+        """The position as tab-separated values with a header."""
+        data = self._data
+        if data is None:
+            return ""
+        lines = ["rank\tid\ttoken\tlogprob\tafter_sampler"]
+        for rank, token_id, logprob, after in self._rows(data):
+            written = "" if data.after is None else CUT if after is None else f"{after:.6f}"
+            text = visible_token(token_id, data.tokens.get(token_id))
+            lines.append(f"{rank}\t{token_id}\t{text}\t{logprob:.6f}\t{written}")
+        return "\n".join(lines)
+
+    def make_lines(self, columns: int) -> list[Text]:
+        """Where it is, its figures, and a line a token."""
+        data = self._data
+        if data is None:
+            self.sticky = 0
+            return list(Text(self._absence, self.tone("dim")).wrap(self.app.console, columns))
+        self.sticky = 4
+        return [*self._caption(data, columns), *self._table(data, columns)]
+
+    def _caption(self, data: PositionData, columns: int) -> list[Text]:
+        margin = data.margin
+        kept = f"top {len(data.top_ids)}"
+        if data.vocab_size is not None:
+            kept += f" of {data.vocab_size:,} tokens"
+        lines = [
+            Text(data.place, self.tone("strong")),
+            Text.assemble(
+                ("entropy ", self.tone("dim")),
+                f"{data.entropy:.2f} nats",
+                ("  margin ", self.tone("dim")),
+                NOT_RECORDED if margin is None else percent(margin),
+            ),
+            Text(f"{kept}, {percent(max(0.0, data.unseen))} unseen", self.tone("dim")),
+        ]
+        for line in lines:
+            line.truncate(columns, overflow="ellipsis")
+        return lines
+
+    def _table(self, data: PositionData, columns: int) -> list[Text]:
+        rows = self._rows(data)
+        ranks = max((len(str(row[0])) for row in rows), default=1)
+        ids = max((len(str(row[1])) for row in rows), default=2) if columns >= NARROW else 0
+        fixed = 1 + ranks + 1 + (ids + 1 if ids else 0) + 1 + 1 + 6 + 1 + 6
+        spare = max(6, columns - fixed)
+        token_cells = min(24, max(6, spare * 3 // 5), spare)
+        bar_cells = spare - token_cells
+        header = " " * (1 + ranks + 1) + (fit("id", ids) + " " if ids else "")
+        header += fit("token", token_cells + 1) + " " * (bar_cells + 1)
+        lines = [Text(header + "   raw  after", self.tone("dim"))]
+        for rank, token_id, logprob, after in rows:
+            chosen = token_id == data.chosen
+            probability = math.exp(logprob)
+            entry = data.tokens.get(token_id)
+            line = Text(f"{CHOSEN_MARK if chosen else ' '}{rank:>{ranks}} ")
+            if ids:
+                line.append(f"{token_id:>{ids}} ", self.tone("dim"))
+            token_tone = "special" if entry is not None and entry[2] else "strong"
+            line.append(fit(visible_token(token_id, entry), token_cells), self.tone(token_tone))
+            line.append(" ")
+            line.append(bar(probability, bar_cells), self.tone("accent"))
+            line.append(f" {percent(probability):>6} ")
+            line.append_text(self._after(data, after))
+            if chosen:
+                line.stylize(self.tone("chosen"))
+            lines.append(line)
+        return lines
+
+    def _after(self, data: PositionData, after: float | None) -> Text:
+        if data.after is None:
+            return Text(f"{'–':>6}", self.tone("dim"))
+        if after is None:
+            return Text(f"{CUT:>6}", self.tone("warn"))
+        return Text(f"{logprob_percent(after):>6}")
+
+    @staticmethod
+    def _rows(data: PositionData) -> list[tuple[int, int, float, float | None]]:
+        """Rank, id, raw logprob, logprob after: the kept tokens, then a chosen one beyond them."""
+        after = data.after if data.after is not None else [None] * len(data.top_ids)
+        rows = [
+            (rank, token_id, logprob, later)
+            for rank, (token_id, logprob, later) in enumerate(
+                zip(data.top_ids, data.top_logprobs, after, strict=True), start=1
+            )
+        ]
+        if data.chosen is not None and data.chosen not in data.top_ids:
+            rows.append((data.chosen_rank, data.chosen, data.chosen_logprob, data.chosen_after))
+        return rows
+
+    def _chosen_line(self) -> int | None:
+        data = self._data
+        if data is None or data.chosen is None:
+            return None
+        ids = [row[1] for row in self._rows(data)]
+        return self.sticky + ids.index(data.chosen)

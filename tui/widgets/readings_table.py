@@ -1,0 +1,161 @@
+"""The readings of a probe as rows: what each says, how sure it is, and by which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from engine.browse import ProbeView
+from engine.readings import Reading
+from tui import words
+from tui.widgets.line_view import RowView
+from tui.widgets.token_text import fit
+
+NAMES = {
+    "first_token": "first token",
+    "vocab_argmax": "top token",
+    "continuation": "continuation",
+    "greedy_text": "greedy text",
+    "majority": "majority",
+}
+NAME_CELLS = 13
+RULE_COLUMNS = 66
+"""Columns from which the rule has a column of its own."""
+
+
+def name_of(reading: Reading) -> str:
+    """What the table calls a reading."""
+    if reading.name == "sample_text":
+        return f"sample {reading.sample}"
+    return NAMES[reading.name]
+
+
+def says(reading: Reading, view: ProbeView) -> str:
+    """The answer with the option's text, or what was found instead of one."""
+    texts = {option.label: words.one_line(option.text) for option in view.question.options}
+    if reading.status == "several":
+        return f"several: {', '.join(reading.labels)}"
+    if reading.label is None:
+        return words.answer(reading.status, None)
+    answer = f"{reading.label} {texts.get(reading.label, '')}".rstrip()
+    return (
+        answer if reading.status == "option" else f"{words.answer(reading.status, None)} = {answer}"
+    )
+
+
+class ReadingsTable(RowView):
+    """One row a reading; the row under the cursor tells its rule and its span as well."""
+
+    HELP = (
+        "Every way to read an answer out of this probe. `conf.` is how sure the reading is, "
+        "`margin` its distance to the runner-up; both only where the reading has one. What the "
+        "rule of the selected reading matched is underlined in the strip; enter goes there. A "
+        "manual override (`o`) stands apart and wins over the greedy text."
+    )
+    BORDER_TITLE = "readings"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self._view: ProbeView | None = None
+        self._readings: Sequence[Reading] = ()
+
+    @property
+    def selected(self) -> Reading | None:
+        """The reading under the cursor; None while none is shown."""
+        return self._readings[self.cursor] if self._readings else None
+
+    def show(self, view: ProbeView) -> None:
+        """Show a probe's readings; the cursor stays on the same reading, at first the text's."""
+        kept = self.selected
+        key = ("greedy_text", None) if kept is None else (kept.name, kept.sample)
+        self._view = view
+        override = () if view.override is None else (view.override,)
+        self._readings = (*override, *view.readings)
+        keys = [(each.name, each.sample) for each in self._readings]
+        self.show_rows(len(keys), _last_index(keys, key))
+
+    def follow_sample(self, sample: int) -> None:
+        """Where a sample's reading is selected, select this sample's instead; tells nobody."""
+        if self.selected is not None and self.selected.name == "sample_text":
+            keys = [(each.name, each.sample) for each in self._readings]
+            self.show_rows(self.rows, _last_index(keys, ("sample_text", sample)))
+
+    def copied(self) -> str:
+        """The readings as tab-separated values with a header."""
+        lines = ["reading\tstatus\tlabel\tconfidence\tmargin\trule\tspan"]
+        for number, each in enumerate(self._readings):
+            span = "" if each.span is None else f"{each.span[0]}-{each.span[1]}"
+            label = ",".join(each.labels) if each.status == "several" else each.label or ""
+            figures = ["" if x is None else f"{x:.6f}" for x in (each.confidence, each.margin)]
+            name = "override" if self._overrides(number) else name_of(each)
+            lines.append("\t".join([name, each.status, label, *figures, each.rule, span]))
+        return "\n".join(lines)
+
+    def make_header(self, columns: int) -> list[Text]:
+        """The names of the columns."""
+        cells = self._says_cells(columns)
+        header = f"  {'reading':<{NAME_CELLS}}{fit('says', cells)}  conf marg"
+        if columns >= RULE_COLUMNS:
+            header += "  rule"
+        return [Text(header, self.tone("dim"))]
+
+    def make_row(self, row: int, columns: int, *, current: bool) -> list[Text]:
+        """One reading; under the cursor with everything that is known of it."""
+        view, reading = self._view, self._readings[row]
+        assert view is not None
+        override = self._overrides(row)
+        line = Text("▸ " if current else "  ")
+        line.append(
+            fit("override" if override else name_of(reading), NAME_CELLS),
+            self.tone("accent" if override else "dim"),
+        )
+        tone, mark = _verdict(reading, view.row.gold)
+        line.append(fit(mark + says(reading, view), self._says_cells(columns)), self.tone(tone))
+        line.append(f"{words.probability(reading.confidence):>6}")
+        line.append(f"{words.probability(reading.margin):>5}")
+        if columns >= RULE_COLUMNS:
+            line.append(f"  {reading.rule}", self.tone("dim"))
+        line.truncate(columns, overflow="ellipsis")
+        if not current:
+            return [line]
+        indent = "    "
+        detail = Text(self._detail(row), self.tone("dim"))
+        wrapped = detail.wrap(self.app.console, columns - len(indent))
+        return [line, *(Text(indent).append_text(each) for each in wrapped)]
+
+    def _detail(self, row: int) -> str:
+        reading = self._readings[row]
+        if self._overrides(row):
+            return "set by hand; wins over the greedy text"
+        parts = [f"rule {reading.rule}" if reading.rule else "no rule"]
+        if reading.span is not None:
+            parts.append(f"characters {reading.span[0]}–{reading.span[1]}")
+        if reading.hedged:
+            parts.append("hedged")
+        view = self._view
+        if view is not None and view.override is not None and reading.name == "greedy_text":
+            parts.append("the override wins")
+        return " · ".join(parts)
+
+    def _overrides(self, row: int) -> bool:
+        return row == 0 and self._view is not None and self._view.override is not None
+
+    @staticmethod
+    def _says_cells(columns: int) -> int:
+        rule = 20 if columns >= RULE_COLUMNS else 0
+        return max(6, columns - 2 - NAME_CELLS - 11 - rule)
+
+
+def _verdict(reading: Reading, gold: str | None) -> tuple[str, str]:
+    """Tone and mark: right, wrong, no single option, or nothing to be right about."""
+    if reading.status != "option":
+        return "warn", "" if gold is None else "  "
+    if gold is None:
+        return "strong", ""
+    return ("good", "✓ ") if reading.label == gold else ("bad", "✗ ")
+
+
+def _last_index(keys: Sequence[tuple[str, int | None]], key: tuple[str, int | None]) -> int:
+    """Where the key stands last: the override shares its key with the reading below it."""
+    return max((place for place, each in enumerate(keys) if each == key), default=0)
