@@ -14,7 +14,7 @@ from engine.errors import StoreError
 from engine.flags import FLAGS
 from engine.questions import Question
 from engine.readings import Reading
-from engine.records import Continuation, Generation, ModelInfo, Spelling
+from engine.records import Continuation, Distribution, Generation, ModelInfo, Spelling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +109,8 @@ class ProbeView(msgspec.Struct, frozen=True):
     """temperature, top_p, top_k, repetition_penalty of the run."""
     tokens: dict[int, tuple[str | None, bytes, bool]]
     """Piece, raw bytes and special for every token id that occurs in the probe."""
+    first: Distribution | None = None
+    """The distribution after the prompt; None where it was not recorded."""
 
 
 def runs(store: Store) -> list[RunRow]:
@@ -249,7 +251,17 @@ def probe_view(store: Store, probe_id: int) -> ProbeView:
         override=stored.override(reader, probe_id),
         sampler=msgspec.json.decode(record["sampler"] or "{}", type=dict[str, float]),
         tokens=stored.tokens(reader, record["tokenizer"], occurring),
+        first=stored.first_distribution(record),
     )
+
+
+def token_entries(
+    store: Store, run_id: int, token_ids: Iterable[int]
+) -> dict[int, tuple[str | None, bytes, bool]]:
+    """Piece, raw bytes and special for some token ids of the tokenizer of a run."""
+    reader = store.reader()
+    found = reader.execute("SELECT tokenizer FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    return stored.tokens(reader, found[0] if found else None, token_ids)
 
 
 _LISTED = tuple(

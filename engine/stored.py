@@ -10,7 +10,7 @@ import msgspec
 
 from engine.questions import Option, Question
 from engine.readings import Reading
-from engine.records import Continuation, Generation, Positions, Spelling
+from engine.records import Continuation, Distribution, Generation, Positions, Spelling
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -50,6 +50,19 @@ def shown_question(record: Record) -> Question:
         gold=record["gold"],
         subject=record["subject"],
         dataset=record["dataset"],
+    )
+
+
+def first_distribution(record: Record) -> Distribution | None:
+    """The distribution after the prompt, from the columns of ``probes``."""
+    if record["top_ids"] is None or record["logsumexp"] is None:
+        return None
+    return Distribution(
+        top_ids=record["top_ids"],
+        top_logprobs=record["top_logprobs"],
+        entropy=record["entropy"],
+        logsumexp=record["logsumexp"],
+        unseen=record["unseen"],
     )
 
 

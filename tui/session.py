@@ -18,6 +18,7 @@ from tui.events import (
     MarkChanged,
     OverrideChanged,
     Problem,
+    RerunFailed,
     RunEnded,
     RunProgressed,
     RunsChanged,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_SOUGHT = "mismatch"
+_READ_ONLY = "This database is open for reading only.", "Open it without --read-only."
 
 
 class Session:
@@ -79,6 +81,7 @@ class Session:
         self._sought = DEFAULT_SOUGHT
         self.loaded = False
         self._queries = 0
+        self._again = False
         self._follows = False
         self._readers = ThreadPoolExecutor(2, "read")
         self._lister = ThreadPoolExecutor(1, "list")
@@ -118,50 +121,54 @@ class Session:
 
     def _show_first(self) -> None:
         self.loaded = True
-        self.signal.publish(RunsChanged())
-        if self.query is None and self.runs:
-            self.open_run(self.runs[0].run_id)
-
-    def start_run(self, plan: RunPlan, *, resume: bool = False) -> None:
-        """Carry out a plan in the background and show its results as they come.
-
-        Raises:
-            LogitscopeError: The database is read-only, or the model is busy.
-        """
-        self._check_writable()
-        self.live.start_run(plan, resume=resume)
-        self._follows = True
-        self.post(RunsChanged())
+        runs = [run for run in self.runs if run.kind != "rerun"] or self.runs
+        if self.query is None and runs:
+            self.open_run(runs[0].run_id)
+        else:
+            self.signal.publish(RunsChanged())
 
     def run_defaults(self) -> dict[str, str]:
         """What the form for a new run starts with: the settings of the run that is shown."""
-        return {}
+        run = self.run
+        if run is None:
+            return {}
+        known = {"source": run.source, "model": run.model, "formats": ",".join(run.formats)}
+        from engine.runs import stored_plan
 
-    def start_run(self, plan: RunPlan, *, resume: bool = False) -> None:
-        """Carry out a plan in the background and show its results as they come.
-
-        Raises:
-            LogitscopeError: The database is read-only, or the model is busy.
-        """
-        self._check_writable()
-        self.live.start_run(plan, resume=resume)
-        self._follows = True
-        self.post(RunsChanged())
-
-    def run_defaults(self) -> dict[str, str]:
-        """What the form for a new run starts with: the settings of the run that is shown."""
-        return {
-            name: ""
-            for name in (
-                "source",
-                "model",
-                "formats",
-                "samples",
-                "temperature",
-                "max_new_tokens",
-                "limit",
-            )
+        try:
+            plan = stored_plan(self.store, run.run_id)
+        except LogitscopeError:
+            return known
+        return known | {
+            "samples": str(plan.settings.samples),
+            "temperature": f"{plan.settings.sampler.temperature:g}",
+            "max_new_tokens": str(plan.settings.max_new_tokens),
+            "limit": "" if plan.limit is None else str(plan.limit),
         }
+
+    def start_run(self, plan: RunPlan) -> None:
+        """Carry out a plan in the background and show its results as they come.
+
+        Raises:
+            LogitscopeError: The database is read-only, or the model is busy.
+        """
+        self._start(lambda: plan, resume=False)
+
+    def resume(self, run_id: int) -> None:
+        """Go on with a run that stopped, and show it.
+
+        Raises:
+            LogitscopeError: The database is read-only, or the model is busy.
+        """
+        from engine.runs import plan_to_resume
+
+        self._start(lambda: plan_to_resume(self.store, run_id), resume=True)
+
+    def _start(self, make_plan: Callable[[], RunPlan], *, resume: bool) -> None:
+        self._check_writable()
+        self.live.start_run(make_plan, resume=resume)
+        self._follows = True
+        self.post(RunsChanged())
 
     def run_moved(self, progress: RunProgress) -> None:
         """The run that is going stored something; from its own thread."""
@@ -207,7 +214,9 @@ class Session:
 
     def refresh(self) -> None:
         """Carry out the query in force again in the background: rows were stored."""
-        if self.query is not None and not self._queries:
+        if self._queries:
+            self._again = True
+        elif self.query is not None:
             self._submit(self.query)
 
     def _submit(self, query: Query) -> None:
@@ -216,7 +225,7 @@ class Session:
 
     def _list(self, query: Query) -> None:
         if query != self.query:
-            self._in_app(self._pass_over)
+            self._in_app(self._queried)
             return
         try:
             listing = materialise(self.store, query, self._sought)
@@ -230,20 +239,23 @@ class Session:
         if self._app is not None:
             self._app.call_later(change, *args)
 
-    def _pass_over(self) -> None:
-        """A query was overtaken by a newer one."""
+    def _queried(self) -> None:
+        """A query was carried out, or overtaken by a newer one."""
         self._queries -= 1
+        if self._again and not self._queries:
+            self._again = False
+            self.refresh()
 
     def _reject(self, query: Query, sentence: str) -> None:
         """Keep the listing in force and say why."""
-        self._queries -= 1
+        self._queried()
         if query == self.query and self.listing is not None:
             self.query = self.listing.query
         self.signal.publish(ListingFailed(query, sentence))
 
     def _adopt(self, listing: Listing) -> None:
         """Put a listing in force, keeping the cursor on its probe where it is still there."""
-        self._queries -= 1
+        self._queried()
         if listing.query != self.query:
             return
         before, current = self.listing, self.probe_id
@@ -266,6 +278,12 @@ class Session:
     async def view_async(self, probe_id: int) -> ProbeView:
         """One probe, whole, read off the event loop."""
         return await self._off_loop(lambda: self.view(probe_id))
+
+    async def tokens(
+        self, run_id: int, token_ids: Sequence[int]
+    ) -> dict[int, tuple[str | None, bytes, bool]]:
+        """What token ids of a run stand for, as in :class:`engine.browse.ProbeView`."""
+        return await self._off_loop(lambda: browse.token_entries(self.store, run_id, token_ids))
 
     async def _off_loop(self, read: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
@@ -336,8 +354,11 @@ class Session:
 
     def _check_writable(self) -> None:
         if self.read_only:
-            raise StoreError("This database is open for reading only.", "Open it for writing.")
+            raise StoreError(*_READ_ONLY)
 
     def rerun(self, probe_id: int) -> None:
         """Ask the model again, live; told as ``Rerun...`` events."""
-        self.live.rerun(probe_id)
+        if self.read_only:
+            self.post(RerunFailed(probe_id, *_READ_ONLY))
+        else:
+            self.live.rerun(probe_id)
