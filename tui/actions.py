@@ -65,7 +65,7 @@ class Action(msgspec.Struct, frozen=True):
 APP = (
     Action("app", "help", "question_mark,f1", "help",
            "What the focused part does, and its keys.", footer=True),
-    Action("app", "command_palette", "ctrl+p", "commands",
+    Action("app", "command_palette", "ctrl+p", "palette",
            "Find any command by its name.", footer=True, palette=False),
     Action("app", "save_screen", "f12", "save a screenshot",
            "Save this screen as an SVG picture in the current folder.", priority=True),
@@ -77,8 +77,9 @@ APP = (
 )
 
 QUESTIONS = (
-    Action("questions", "open_probe", "", "open the question",
-           "Show everything about the question under the cursor."),
+    Action("questions", "cancel_run", "c", "cancel the run",
+           "Stop the run that is going; what it stored stays and it can be resumed.",
+           footer=True),
     Action("questions", "next_flagged", "n", "next flagged",
            "Go to the next row with the flag of the tab, or of the last tab that was open.",
            call="step_flagged(1)", footer=True),
@@ -89,6 +90,18 @@ QUESTIONS = (
            footer=True),
     Action("questions", "clear_filter", "escape", "clear filter", "Show every row again.",
            footer=True),
+    Action("questions", "rerun", "r", "re-run",
+           "Ask the model again, live, and watch it write.", footer=True),
+    Action("questions", "pick_run", "p", "runs", "Choose another run, or resume one.",
+           footer=True),
+    Action("questions", "start_run", "R", "new run",
+           "Start a run of a model over questions.", footer=True),
+    Action("questions", "next_format", "f", "format",
+           "Show one prompt format only: all, then each format in turn.", footer=True),
+    Action("questions", "mark", "space", "mark", "Mark the row, or take the mark away.",
+           footer=True),
+    Action("questions", "open_probe", "", "open the question",
+           "Show everything about the question under the cursor."),
     Action("questions", "next_tab", "right", "next tab",
            "Show the rows of the next flag that has any.", call="step_tab(1)"),
     Action("questions", "previous_tab", "left", "previous tab",
@@ -105,21 +118,8 @@ QUESTIONS = (
     Action("questions", "sort_previous", "comma", "sort by the previous column",
            "Sort by the column to the left of the sorted one.", call="sort(-1)"),
     Action("questions", "sort_reverse", "o", "reverse the order", "Turn the order round."),
-    Action("questions", "next_format", "f", "format",
-           "Show one prompt format only: all, then each format in turn.", footer=True),
-    Action("questions", "mark", "space", "mark", "Mark the row, or take the mark away.",
-           footer=True),
     Action("questions", "toggle_preview", "v", "preview",
            "Show or hide what stands below the list."),
-    Action("questions", "rerun", "r", "re-run",
-           "Ask the model again, live, and watch it write.", footer=True),
-    Action("questions", "pick_run", "p", "runs", "Choose another run, or resume one.",
-           footer=True),
-    Action("questions", "start_run", "R", "new run",
-           "Start a run of a model over questions.", footer=True),
-    Action("questions", "cancel_run", "c", "cancel the run",
-           "Stop the run that is going; what it stored stays and it can be resumed.",
-           footer=True),
 )
 
 GRID = (
@@ -181,23 +181,238 @@ HELP = (
 )
 
 QUESTION = (
-    Action("question", "close", "escape", "back", "Back to the list of questions.",
-           footer=True),
-    Action("question", "next_flagged", "n", "next flagged",
-           "Go to the next question with the flag being looked for, in the order of the list.",
-           call="step_flagged(1)", footer=True),
-    Action("question", "previous_flagged", "N", "previous flagged",
-           "Go to the previous question with that flag.", call="step_flagged(-1)"),
-    Action("question", "next_question", "right_square_bracket", "next question",
-           "Go to the next question of the list.", call="step(1)"),
-    Action("question", "previous_question", "left_square_bracket", "previous question",
-           "Go to the previous question of the list.", call="step(-1)"),
-    Action("question", "mark", "space", "mark", "Mark the question, or take the mark away.",
-           footer=True),
-    Action("question", "rerun", "r", "re-run",
-           "Ask the model again, live, and watch it write.", footer=True),
+    Action("question", "close", "escape", "back", "Back to the list of questions.", footer=True),
+    Action(
+        "question",
+        "next_flagged",
+        "n",
+        "next flagged",
+        "Go to the next question with the flag being looked for, in the order of the list.",
+        call="step_flagged(1)",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "previous_flagged",
+        "N",
+        "previous flagged",
+        "Go to the previous question with that flag.",
+        call="step_flagged(-1)",
+    ),
+    Action(
+        "question",
+        "next_question",
+        "j",
+        "next question",
+        "Go to the next question of the list, on the same view.",
+        call="step(1)",
+    ),
+    Action(
+        "question",
+        "previous_question",
+        "k",
+        "previous question",
+        "Go to the previous question of the list, on the same view.",
+        call="step(-1)",
+    ),
+    Action(
+        "question",
+        "next_token",
+        "right",
+        "next token",
+        "Move the cursor of both strips by one token.",
+        call="move_cursor(1)",
+        palette=False,
+    ),
+    Action(
+        "question",
+        "previous_token",
+        "left",
+        "previous token",
+        "Move the cursor of both strips back by one token.",
+        call="move_cursor(-1)",
+        palette=False,
+    ),
+    Action(
+        "question",
+        "ten_on",
+        "ctrl+right",
+        "ten tokens on",
+        "Move the cursor of both strips by ten tokens.",
+        call="move_cursor(10)",
+        palette=False,
+    ),
+    Action(
+        "question",
+        "ten_back",
+        "ctrl+left",
+        "ten tokens back",
+        "Move the cursor of both strips back by ten tokens.",
+        call="move_cursor(-10)",
+        palette=False,
+    ),
+    Action(
+        "question",
+        "first_position",
+        "home",
+        "first position",
+        "Put the cursor on the first token: the distribution at the prompt's end.",
+        call="cursor_to_edge(0)",
+    ),
+    Action(
+        "question",
+        "last_token",
+        "end",
+        "last token",
+        "Put the cursor on the last token.",
+        call="cursor_to_edge(-1)",
+    ),
+    Action(
+        "question",
+        "next_divergence",
+        "d",
+        "divergence",
+        "Go to where a sample parts from the greedy text, sample after sample.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "next_surprising",
+        "u",
+        "surprise",
+        "Go to the next token that was not the likeliest, or had less than 20 %.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "next_sample",
+        "s",
+        "sample",
+        "Show the next sample in the lower strip.",
+        call="step_sample(1)",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "previous_sample",
+        "S",
+        "previous sample",
+        "Show the previous sample in the lower strip.",
+        call="step_sample(-1)",
+    ),
+    Action(
+        "question",
+        "all_samples",
+        "a",
+        "all samples",
+        "List all samples, one a line, in the place of the lower strip.",
+    ),
+    Action(
+        "question",
+        "toggle_options",
+        "l",
+        "options",
+        "Show the options at the first position in the place of the distribution.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "toggle_prompt",
+        "p",
+        "prompt tokens",
+        "Show the prompt as text or as tokens with their ids.",
+    ),
+    Action(
+        "question",
+        "toggle_bars",
+        "v",
+        "bars",
+        "Show the probability of every token as a bar under it.",
+    ),
+    Action(
+        "question",
+        "raw",
+        "x",
+        "raw text",
+        "Show the text and the bytes of the generation exactly as they are.",
+    ),
+    Action(
+        "question",
+        "override",
+        "o",
+        "override",
+        "Set by hand what the greedy text says, or take that back.",
+    ),
+    Action(
+        "question",
+        "mark",
+        "m,space",
+        "mark",
+        "Mark the question, or take the mark away.",
+    ),
+    Action(
+        "question",
+        "rerun",
+        "r",
+        "re-run",
+        "Ask the model again, live, and watch it write.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "copy",
+        "y",
+        "copy",
+        "Copy what the part with the focus shows.",
+    ),
 )
-# fmt: on
+
+STRIP = (
+    Action(
+        "strip", "up", "up", "line up", "To the token above.", call="line(-1)", palette=False
+    ),
+    Action(
+        "strip", "down", "down", "line down", "To the token below.", call="line(1)", palette=False
+    ),
+    Action("strip", "page_up", "pageup", "page up", "Up a page.", call="page(-1)", palette=False),
+    Action(
+        "strip", "page_down", "pagedown", "page down", "Down a page.", call="page(1)",
+        palette=False,
+    ),
+)
+
+PANE = (
+    Action("pane", "up", "up", "up", "Scroll up a line.", call="scroll(-1)", palette=False),
+    Action("pane", "down", "down", "down", "Scroll down a line.", call="scroll(1)", palette=False),
+    Action("pane", "page_up", "pageup", "page up", "Up a page.", call="page(-1)", palette=False),
+    Action(
+        "pane", "page_down", "pagedown", "page down", "Down a page.", call="page(1)",
+        palette=False,
+    ),
+)
+
+ROWS = (
+    Action("rows", "up", "up", "up", "To the row above.", call="move(-1)", palette=False),
+    Action("rows", "down", "down", "down", "To the row below.", call="move(1)", palette=False),
+    Action("rows", "page_up", "pageup", "page up", "Up a page.", call="page(-1)", palette=False),
+    Action(
+        "rows", "page_down", "pagedown", "page down", "Down a page.", call="page(1)",
+        palette=False,
+    ),
+    Action("rows", "choose", "enter", "go there", "Show what the row is about.", palette=False),
+)
+
+RAW = (
+    Action("raw", "close", "escape,x,q", "back", "Back to the question.", footer=True,
+           palette=False),
+    Action("raw", "copy", "y", "copy", "Copy the text exactly as it is.", footer=True,
+           palette=False),
+)
+
+OVERRIDE = (
+    Action("override", "close", "escape,o", "back", "Leave everything as it is.", footer=True,
+           palette=False),
+)
 
 ACTIONS: tuple[Action, ...] = (
     *APP,
@@ -209,6 +424,11 @@ ACTIONS: tuple[Action, ...] = (
     *LEAVE,
     *HELP,
     *QUESTION,
+    *STRIP,
+    *PANE,
+    *ROWS,
+    *RAW,
+    *OVERRIDE,
 )
 
 
