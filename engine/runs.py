@@ -14,7 +14,7 @@ from engine.errors import LogitscopeError, StoreError
 from engine.execution import Execution, OnProgress, Outcome, RunProgress
 from engine.planning import PlannedProbe, RunPlan, plan_run, planned_probe, record_run
 from engine.protocol import JobEvent, Loading, Ready
-from engine.questions import Option, Question
+from engine.questions import Option, Question, load_questions
 from engine.records import ModelInfo
 from engine.single import SingleProbe, ask_one, probe_one, render_one
 from engine.store import Store
@@ -26,9 +26,11 @@ __all__ = [
     "SingleProbe",
     "execute",
     "plan_run",
+    "plan_to_resume",
     "probe_one",
     "render_one",
     "rerun",
+    "stored_plan",
 ]
 
 
@@ -141,6 +143,33 @@ def rerun(
     (new_id,) = store.write(run_id, [probe])
     store.finish_run(run_id, "finished")
     return new_id
+
+
+def stored_plan(store: Store, run_id: int) -> RunPlan:
+    """The plan of a run as it is stored, without its questions.
+
+    Raises:
+        LogitscopeError: The run was not made here: nothing says how it was.
+    """
+    (settings,) = _one(store, "SELECT settings FROM runs WHERE run_id = ?", run_id)
+    try:
+        return msgspec.json.decode(settings, type=RunPlan)
+    except msgspec.MsgspecError as error:
+        raise LogitscopeError(
+            f"Nothing says how run {run_id} was made, so it can't be repeated.",
+            "Start a new run with: logitscope run",
+        ) from error
+
+
+def plan_to_resume(store: Store, run_id: int) -> RunPlan:
+    """The plan of a run with its questions, read again from their source.
+
+    Raises:
+        LogitscopeError: Nothing says how the run was made, or its questions can't be read.
+    """
+    plan = stored_plan(store, run_id)
+    questions = tuple(load_questions(plan.source, limit=plan.limit))
+    return msgspec.structs.replace(plan, questions=questions)
 
 
 def _unfinished(store: Store, plan: RunPlan) -> int:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.notifications import SeverityLevel
 
 from tui.actions import bindings
 from tui.events import Problem, RunEnded, SessionEvent

@@ -9,13 +9,12 @@ import msgspec
 import numpy as np
 
 from engine import browse
+from engine.browse import NATURAL_ORDER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.store import Store
-
-NATURAL_ORDER = "question_index, format, order_index"
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -105,5 +104,5 @@ def materialise(store: Store, query: Query, sought: str) -> Listing:
     counts = browse.flag_counts(store, query.run_id, condition)
     if query.flag is not None:
         return Listing(query, ids, counts, query.flag, np.arange(len(ids)))
-    flagged = browse.list_ids(store, query.run_id, condition=condition, flag=sought)
-    return Listing(query, ids, counts, sought, np.flatnonzero(np.isin(ids, flagged)))
+    mask = browse.flagged_mask(store, query.run_id, sought, ids)
+    return Listing(query, ids, counts, sought, np.flatnonzero(mask))

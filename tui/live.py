@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.client import WorkerClient
-    from engine.runs import RunPlan, RunProgress
+    from engine.runs import RunPlan, RunProgress, RunSummary
     from tui.session import Session
 
 LEAST_INTERVAL = 0.25
@@ -49,9 +49,13 @@ class Live:
         """Whether the model is at work, for a run or a re-run."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start_run(self, plan: RunPlan, *, resume: bool = False) -> None:
-        """Start a run in the background; told as ``RunProgressed`` and ``RunEnded``."""
-        self._begin(lambda: self._run(plan, resume))
+    def start_run(self, make_plan: Callable[[], RunPlan], *, resume: bool = False) -> None:
+        """Start a run in the background; told as ``RunProgressed`` and ``RunEnded``.
+
+        Raises:
+            WorkerError: The model is busy.
+        """
+        self._begin(lambda: self._run(make_plan, resume))
         self.run_going = True
 
     def rerun(self, probe_id: int) -> None:
@@ -98,7 +102,7 @@ class Live:
                 self._client = self._make_client()
         return self._client
 
-    def _run(self, plan: RunPlan, resume: bool) -> None:
+    def _run(self, make_plan: Callable[[], RunPlan], resume: bool) -> None:
         from engine.runs import execute
 
         told = 0.0
@@ -114,15 +118,16 @@ class Live:
         try:
             summary = execute(
                 self._session.store,
-                plan,
+                make_plan(),
                 self._worker(),
                 resume=resume,
                 on_progress=tell,
                 stop=self._stop,
             )
-            ended = RunEnded(summary.run_id, summary.status, summary.message or "")
+            ended = RunEnded(summary.run_id, summary.status, _sentence(summary))
         except LogitscopeError as error:
-            ended = RunEnded(None, "failed", error.sentence, error.hint)
+            status = "cancelled" if self._stop.is_set() else "failed"
+            ended = RunEnded(None, status, error.sentence, error.hint)
         self.run_going = self.cancelling = False
         self.progress = None
         self._session.run_ended(ended)
@@ -143,4 +148,14 @@ class Live:
         except LogitscopeError as error:
             post(RerunFailed(probe_id, error.sentence, error.hint))
         else:
+            self._session.load_runs()
             post(RerunDone(probe_id, new_probe_id))
+
+
+def _sentence(summary: RunSummary) -> str:
+    """How a run ended, for people."""
+    sentence = (
+        f"Run {summary.run_id} {summary.status}: "
+        f"{summary.stored:,} of {summary.planned:,} probes are stored."
+    )
+    return f"{sentence} {summary.message}" if summary.message else sentence

@@ -15,6 +15,7 @@ from tui.events import (
     ListingChanged,
     ListingFailed,
     MarkChanged,
+    OverrideChanged,
     RunEnded,
     RunProgressed,
     RunsChanged,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from tui.listing import Query
     from tui.session import Session
 
-TEACHING_MODEL = "A teaching model, trained on text written for it; no evidence about real models."
+TEACHING_MODEL = "Teaching model, trained on text written for it: no evidence about real models"
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
 _TITLES = {flag.name: flag.title for flag in FLAGS}
 
@@ -94,6 +95,9 @@ class QuestionsScreen(Screen[None]):
                 self._refuse(query, sentence)
             case MarkChanged(probe_id, marked):
                 self._show_mark(probe_id, marked)
+            case OverrideChanged():
+                self._grid.forget()
+                self._session.refresh()
             case RunsChanged() | RunProgressed() | RunEnded():
                 self.query_one(RunHeader).refresh()
                 self.refresh_bindings()
@@ -111,11 +115,11 @@ class QuestionsScreen(Screen[None]):
         if query != self._shown:
             self._shown = query
             self.query_one(FilterBar).show(query.filter, query.format)
-            formats = len(run.formats) if run is not None and query.format is None else 1
-            self._grid.set_columns(
-                columns_for(formats, run.orders if run is not None else 1),
-                (query.sort, query.descending) if query.sort is not None else None,
-            )
+            if run is not None:
+                self._grid.set_columns(
+                    columns_for(run, query.format),
+                    (query.sort, query.descending) if query.sort is not None else None,
+                )
         self._grid.set_ids(listing.ids, self._session.position)
         self._say_why_empty()
         self._show_row()

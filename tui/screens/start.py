@@ -41,6 +41,16 @@ FIELDS = (
     Field("max_new_tokens", "longest text", "in tokens"),
     Field("limit", "limit", "only the first questions; empty for all of them"),
 )
+_SETTINGS = ProbeSettings()
+DEFAULTS = {
+    "source": "",
+    "model": "",
+    "formats": "low,middle,high",
+    "samples": str(_SETTINGS.samples),
+    "temperature": f"{_SETTINGS.sampler.temperature:g}",
+    "max_new_tokens": str(_SETTINGS.max_new_tokens),
+    "limit": "",
+}
 ADVICE = "Enter starts the run. The other settings are options of `logitscope run`."
 
 
@@ -57,12 +67,12 @@ class StartScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Build one line a field."""
-        defaults = self._session.run_defaults()
+        defaults = DEFAULTS | self._session.run_defaults()
         with Vertical(id="start"):
             for field in FIELDS:
                 with Horizontal():
                     yield Static(field.label, classes="label")
-                    yield Input(defaults.get(field.name, ""), id=field.name, compact=True)
+                    yield Input(defaults[field.name], id=field.name, compact=True)
             yield Static("", id="hint", markup=False)
             yield Static("", id="problem", markup=False)
             yield KeyLine()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.browse import ListRow
+from engine.browse import ListRow, RunRow
 from engine.flags import FLAGS
 from tui.output import NOT_RECORDED
 from tui.widgets.result_grid import Cell, Column
@@ -82,15 +82,15 @@ def _plain(read: Callable[[ListRow], str | None], tone: str = "") -> Callable[[L
 # fmt: off
 COLUMNS: tuple[Column[ListRow], ...] = (
     Column("marked", "", 1, _mark, 100),
-    Column("question_index", "#", 5, _number, 99, right=True),
+    Column("question_index", "#", 3, _number, 99, right=True),
     Column("format", "format", 6, _plain(lambda row: row.format), 60, best=13),
-    Column("order_index", "order", 5, _plain(lambda row: str(row.order_index)), 58, right=True),
+    Column("order_index", "ord", 3, _plain(lambda row: str(row.order_index)), 70, right=True),
     Column("gold", "gold", 4, _plain(lambda row: row.gold, "strong"), 80),
     Column("first_token", "first", 5, _first_token, 95, best=6),
     Column("vocab_token", "token", 7, _vocabulary_token, 40, best=12),
     Column("continuation", "cont", 4, _continuation, 45),
     Column("text_label", "text", 10, _text, 96),
-    Column("majority", "samples", 11, _samples, 90, best=13),
+    Column("majority", "samples", 14, _samples, 90, best=16),
     Column("margin", "margin", 6, _plain(lambda row: probability(row.margin)), 55, right=True),
     Column("entropy", "entropy", 7, _plain(lambda row: decimal(row.entropy)), 50, right=True),
     Column("flags", "flags", 6, _flags, 92, best=10),
@@ -108,9 +108,16 @@ SORTABLE: tuple[str, ...] = (
 """What ``.`` and ``,`` step through; without a sort, rows stand in the order of the questions."""
 
 
-def columns_for(formats: int, orders: int) -> tuple[Column[ListRow], ...]:
-    """The columns worth their room: without format or order where there is only one."""
-    dropped = {"format"} if formats < 2 else set()
-    if orders < 2:
-        dropped.add("order_index")
-    return tuple(column for column in COLUMNS if column.key not in dropped)
+def columns_for(run: RunRow, format_name: str | None) -> tuple[Column[ListRow], ...]:
+    """The columns worth their room: no format or order where there is only one."""
+    formats = len(run.formats) if format_name is None else 1
+    dropped = {
+        name for name, count in (("format", formats), ("order_index", run.orders)) if count < 2
+    }
+    questions = run.planned // max(1, len(run.formats) * run.orders)
+    digits = max(3, len(str(questions)))
+    return tuple(
+        column._replace(width=digits) if column.key == "question_index" else column
+        for column in COLUMNS
+        if column.key not in dropped
+    )
