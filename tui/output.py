@@ -64,10 +64,10 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     materialised = [list(row) for row in rows]
     for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float | None) for row in materialised)
+        numeric = all(_is_number(row[index]) for row in materialised)
         table.add_column(column, justify="right" if numeric and materialised else "left")
     for row in materialised:
         table.add_row(*(Text(_cell(value)) for value in row))
@@ -76,6 +76,13 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         # A pipe has no width: cutting cells there would lose data.
         console = Console(width=max(80, console.measure(table).maximum))
     console.print(table)
+
+
+def _is_number(value: object) -> bool:
+    """Whether a cell reads best at the right: a number, a number as text, or nothing."""
+    if isinstance(value, str):
+        return value.replace(".", "", 1).isdigit()
+    return isinstance(value, int | float | None)
 
 
 def _cell(value: object) -> str:

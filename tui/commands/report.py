@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from tui.output import print_json, print_rows
+
+if TYPE_CHECKING:
+    from engine.metrics.mismatch import MismatchRow
 
 app = typer.Typer(help="Print a study over stored results.", no_args_is_help=True)
 
@@ -28,7 +31,7 @@ def mismatch(
 
     Every question stays in the denominator: refused, several and unparsed answers too.
     """
-    from engine.metrics.mismatch import MismatchRow, mismatch_report
+    from engine.metrics.mismatch import mismatch_report
     from engine.store import open_store
 
     with open_store(db, read_only=True) as store:
@@ -36,12 +39,38 @@ def mismatch(
     if json:
         print_json(rows)
         return
-    columns = [field.name for field in msgspec.structs.fields(MismatchRow)]
-    print_rows(columns, ([_shown(getattr(row, name)) for name in columns] for row in rows), "table")
+    for run_id, of_run in groupby(rows, key=lambda row: row.run_id):
+        print(f"run {run_id}")
+        print_rows(_HEADINGS, [_cells(row) for row in of_run], "table")
+    print(_LEGEND)
 
 
-def _shown(value: object) -> object:
-    """An interval as ``low–high``, everything else as it is."""
-    if isinstance(value, tuple | list) and len(value) == 2:
-        return f"{value[0]:.3f}–{value[1]:.3f}"
-    return value
+_HEADINGS = (
+    *("format", "ord", "n", "mismatch", "95 %", "F", "S", "ref", "ref1", "sev", "unp", "cut"),
+    *("none", "first", "text"),
+)
+
+_LEGEND = """\
+F  likeliest token of the vocabulary is not the text's letter    ref   the text refuses
+S  as F, yet the likeliest option is what the text says          ref1  the first token does
+sev, unp, cut, none  the text gives several options, no answer, was cut, or says none of them
+mismatch, first, text  shares of n in %: disagreement, first token right, text right; 95 % Wilson"""
+
+
+def _cells(row: MismatchRow) -> tuple[object, ...]:
+    return (
+        *(row.format, row.order_index, row.n, _percent(row.mismatch_rate)),
+        _interval(row.mismatch_interval),
+        *(row.vocab_mismatch, row.same_but_not_first),
+        *(row.refused_text, row.refused_first_token),
+        *(row.several, row.unparsed, row.truncated, row.no_option),
+        *(_percent(row.accuracy_first_token), _percent(row.accuracy_text)),
+    )
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.1f}"
+
+
+def _interval(bounds: tuple[float, float] | None) -> str | None:
+    return None if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
