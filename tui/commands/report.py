@@ -46,7 +46,7 @@ def mismatch(
 
 
 _HEADINGS = (
-    *("format", "ord", "n", "mismatch", "95 %", "F", "S", "ref", "ref1", "sev", "unp", "cut"),
+    *("format", "ord", "n", "mism", "95 %", "F", "S", "ref", "ref1", "sev", "unp", "cut"),
     *("none", "first", "text"),
 )
 
@@ -54,7 +54,7 @@ _LEGEND = """\
 F  likeliest token of the vocabulary is not the text's letter    ref   the text refuses
 S  as F, yet the likeliest option is what the text says          ref1  the first token does
 sev, unp, cut, none  the text gives several options, no answer, was cut, or says none of them
-mismatch, first, text  shares of n in %: disagreement, first token right, text right; 95 % Wilson"""
+mism, first, text  per cent: disagreement (95 % Wilson), first token right, text right"""
 
 
 def _cells(row: MismatchRow) -> tuple[object, ...]:
