@@ -185,8 +185,9 @@ def _parse(source: str, origin: str) -> PromptFormat:
     try:
         return msgspec.convert({"name": Path(origin).stem} | data, PromptFormat)
     except msgspec.ValidationError as error:
+        key = re.findall(r"`(?:\$\.)?(\w+)[^`]*`", str(error))[-1]
         raise FormatError(
-            f"{origin} is not a prompt format: {error}.",
+            f"{_place(origin, source, key)}: this is no prompt format: {error}.",
             f"Its keys are {', '.join(PromptFormat.__struct_fields__)}.",
         ) from error
 
