@@ -130,17 +130,13 @@ def _locate(name: HubName) -> tuple[dict[str, list[_RemoteFile]], str | None]:
     parts = list(name.parts)
     if parts and parts[0] in configs:
         config = parts.pop(0)
-    elif len(configs) == 1 or "default" in configs:
+    elif len(parts) < 2 and (len(configs) == 1 or "default" in configs):
         config = configs[0] if len(configs) == 1 else "default"
     else:
+        problem = f"no configuration '{parts[0]}'" if parts else "several configurations"
         raise QuestionError(
-            f"The dataset {name.repo} has {len(configs)} configurations; none is named.",
+            f"The dataset {name.repo} has {problem}.",
             f"Name one, as in hub:{name.repo}:{configs[0]}; there are {_some(configs)}.",
-        )
-    if len(parts) > 1:
-        raise QuestionError(
-            f"The dataset {name.repo} has no configuration '{parts[0]}'.",
-            f"There are {_some(configs)}.",
         )
     splits: dict[str, list[_RemoteFile]] = {}
     for file in files:
@@ -179,8 +175,9 @@ def _explained(repo: str) -> Iterator[None]:
             f"There is neither a file nor a public dataset called {repo}.", "Check the name."
         ) from error
     except (errors.HTTPError, errors.HFValidationError, OSError) as error:
+        problem = str(error).partition("\n")[0].rstrip(".")
         raise QuestionError(
-            f"{repo} is no local file, and loading it from the hub failed: {error}.",
+            f"{repo} is no local file, and loading it from the hub failed: {problem}.",
             "Check the network, or give a local file.",
         ) from error
 

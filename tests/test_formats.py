@@ -147,7 +147,7 @@ def test_wrong_formats_are_refused_when_loaded(
     ("text", "problem"),
     [
         ('user = "a', "end of document"),
-        ('user = "a"\nuser = "b"', "line 2"),
+        ('title = ""\nuser = = "b"', "line 2"),
         ('user = "a"\nusr = "a"', "line 2: this is no prompt format: Object contains unknown"),
         ('title = ""\nuser = 3', "line 2: this is no prompt format: Expected `str`, got `int`"),
         ('user = "a"\n\n[fields]\nx = 3', "line 3: this is no prompt format: Expected `str`"),
