@@ -9,13 +9,14 @@ offensive" is a refusal although it quotes an option.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from heapq import merge
 from typing import Literal
 
 import msgspec
 
-from engine.answers import phrases
+from engine.answers import cues, refusals
 from engine.answers.mentions import Mention, OptionIndex, bare_ends, starts_line
 from engine.answers.reply import prepare
 from engine.answers.view import LINE_FORMS, Endorsed, View
@@ -56,18 +57,9 @@ class Answer(msgspec.Struct, frozen=True):
     hedged: bool = False
 
 
-_INTERJECTION = re.compile(
-    r"\s{0,20}(?:(?:sure|certainly|of course|absolutely|okay|ok|yes|well|thank you|thanks|"
-    r"great question|good question)[!,.:]{0,3}\s{0,3}){0,2}",
-    re.I,
-)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s?\{|<(?:answer|ans|final_answer)>", re.I)
-_CONCLUSION = re.compile(r"\b(?:therefore|thus|so|hence|overall|in conclusion|in summary)\b", re.I)
-_LABEL_FORMS = frozenset({"item", "paired", "wrapped", "named", "alone"})
-_REFUSAL_OPTION = re.compile(
-    r"(?:i )?(?:refuse[ds]?|declined?|prefer not)(?: to (?:say|answer|respond|state))?|no answer",
-    re.I,
-)
+_CLAUSE_END = re.compile(r"[\s\"')\]]{0,3}(?:$|[\n.,;!。])")
+_LABEL_FORMS = frozenset({"alone", "item", "paired", "wrapped", "named"})
 
 
 def _read_boxed(view: View) -> Endorsed | None:
@@ -80,14 +72,22 @@ def _read_boxed(view: View) -> Endorsed | None:
 
 
 def _read_declared(view: View) -> Endorsed | None:
-    """The last statement of the answer: "the answer is B", "I choose option B", "答案是B"."""
+    """The last statement of the answer: "the answer is B", "I choose option B", "答案是B".
+
+    A statement in a question counts only where there is no other. "so", "but" and their like
+    state an answer only where the clause ends after the option: "not A, but B."
+    """
     stated = asked = None
-    for cue in phrases.ANSWER_CUE.finditer(view.text):
+    for cue, concluding in _cues(view):
         place = view.target(cue.end())
-        if place is None or view.hypothetical(*cue.span()):
+        if place is None or view.supposed(*cue.span()):
             continue
-        found = view.group(place)
+        mention, found = view.mentions[place], view.group(place)
         if found is None or view.rejected(found.start, found.end):
+            continue
+        if mention.form == "text" and not view.stands_out(mention):
+            continue
+        if concluding and not _CLAUSE_END.match(view.text, found.end):
             continue
         if view.asks(found.start):
             asked = found
@@ -96,30 +96,43 @@ def _read_declared(view: View) -> Endorsed | None:
     return stated or asked
 
 
+def _cues(view: View) -> Iterator[tuple[re.Match[str], bool]]:
+    """Cues of both kinds in order, with whether it is a concluding one."""
+    answer = ((cue, False) for cue in cues.ANSWER_CUE.finditer(view.lower))
+    concluding = ((cue, True) for cue in cues.CONCLUDING_CUE.finditer(view.lower))
+    return merge(answer, concluding, key=lambda found: found[0].end())
+
+
 def _read_closing(view: View) -> Endorsed | None:
-    """The last line, where it is nothing but an option."""
+    """The last line, where it is nothing but an option and no line of options goes before it."""
     text = view.text.rstrip()
-    return _line_answer(view, text.rfind("\n") + 1, len(text))
+    found = _answer_at(view, text.rfind("\n") + 1)
+    if found is None or re.search(r"\w", text[found.end :]):
+        return None
+    place = view.at[found.start]
+    return None if place and view.next_line(view.mentions[place - 1], found.start) else found
 
 
 def _read_opening(view: View) -> Endorsed | None:
-    """The reply begins with an option."""
-    interjection = _INTERJECTION.match(view.text)
-    return _line_answer(view, interjection.end() if interjection else 0, None)
+    """The reply begins with an option, perhaps after a "Sure!"."""
+    interjection = cues.INTERJECTION.match(view.lower)
+    return _answer_at(view, 0) or _answer_at(view, interjection.end() if interjection else 0)
 
 
-def _line_answer(view: View, start: int, end: int | None) -> Endorsed | None:
-    """The options right at a place, followed by a mark or, with ``end``, by nothing else."""
+def _answer_at(view: View, start: int) -> Endorsed | None:
+    """The options right at a place, unless they only begin a sentence about something else."""
     place = view.target(start)
     if place is None or place in view.listing:
         return None
     mention = view.mentions[place]
-    if mention.form in ("text", "bare") and not bare_ends(view.text, mention.end):
+    if mention.form in ("text", "bare") and not bare_ends(view.lower, mention.end):
+        return None
+    if mention.form == "text" and not view.stands_out(mention):
+        return None
+    if mention.form == "numeral" and re.search(r"\w", view.text[mention.end :]):
         return None
     found = view.group(place)
-    if found is None or view.rejected(found.start, found.end):
-        return None
-    return found if end is None or not re.search(r"\w", view.text[found.end : end]) else None
+    return None if found is None or view.rejected(found.start, found.end) else found
 
 
 def _read_verdict(view: View) -> Endorsed | None:
@@ -127,8 +140,8 @@ def _read_verdict(view: View) -> Endorsed | None:
     last = None
     for place, mention in enumerate(view.mentions):
         if (
-            phrases.VERDICT_AFTER.match(view.text, mention.end)
-            and not view.hypothetical(mention.start, mention.start)
+            cues.VERDICT_AFTER.match(view.lower, mention.end)
+            and not view.supposed(mention.start, mention.start)
             and not view.rejected(mention.start, mention.end)
         ):
             last = view.group(place) or last
@@ -168,7 +181,7 @@ def _read_text(view: View) -> Endorsed | None:
         mention
         for mention in view.mentions
         if mention.form == "text"
-        and _is_distinctive(view, mention)
+        and view.stands_out(mention)
         and not view.rejected(mention.start, mention.end)
     ]
     if only := _only(found):
@@ -179,7 +192,7 @@ def _read_text(view: View) -> Endorsed | None:
     concluding = [
         mentions
         for number, mentions in by_sentence.items()
-        if _CONCLUSION.search(view.text, view.sentence_starts[number], mentions[0].start)
+        if cues.CONCLUSION.search(view.lower, view.sentence_starts[number], mentions[0].start)
     ]
     for mentions in [*concluding[-1:], *list(by_sentence.values())[:1]]:
         if only := _only(mentions):
@@ -187,30 +200,8 @@ def _read_text(view: View) -> Endorsed | None:
     return None
 
 
-def _is_distinctive(view: View, mention: Mention) -> bool:
-    """Whether a text is unlikely to stand in a reply by chance.
-
-    One short or everyday word ("some", "no") must be a sentence's end or stand in quotes or bold.
-    """
-    words = view.text[mention.start : mention.end]
-    if len(words.split()) > 1 or words[0].isdigit() or not words.isascii():
-        return True
-    if words.casefold() in phrases.EVERYDAY_WORDS or len(words) < 4:
-        return bool(
-            re.match(r"[\"'*]{0,3}\s?(?:[.!]|$)", view.marked[mention.end : mention.end + 6])
-        )
-    return True
-
-
 def _read_number(view: View) -> Endorsed | None:
-    """The only option that is named by its number: "option 2", "the second option", "2."."""
-    alone = phrases.ONLY_NUMBER.fullmatch(view.text.strip()[:60])
-    if alone and len(view.text.strip()) <= 60:
-        labels = list(view.index.options)
-        place = int(alone[1]) - 1
-        start = view.text.index(alone[1])
-        if 0 <= place < len(labels) and not any(label.isdigit() for label in labels):
-            return Endorsed((labels[place],), start, start + len(alone[1]))
+    """The only option that is named by its number: "option 2", "the second option"."""
     return _only(
         mention
         for mention in view.mentions
@@ -242,9 +233,9 @@ EXPLICIT: tuple[tuple[str, Rule], ...] = (
 )
 """Rules for a reply that says what its answer is, strongest first."""
 DECLINING: tuple[tuple[str, Status, re.Pattern[str]], ...] = (
-    ("refusal", "refusal", phrases.REFUSAL),
-    ("none of these", "none_of_these", phrases.NONE_OF_THESE),
-    ("soft refusal", "refusal", phrases.SOFT_REFUSAL),
+    ("refusal", "refusal", refusals.REFUSAL),
+    ("none of these", "none_of_these", refusals.NONE_OF_THESE),
+    ("soft refusal", "refusal", refusals.SOFT_REFUSAL),
 )
 """Phrases by which a reply without an explicit answer declines, strongest first."""
 INDIRECT: tuple[tuple[str, Rule], ...] = (
@@ -275,8 +266,8 @@ def read_answer(
     if reply.open_think:
         return Answer("truncated", rule="open think block", span=reply.open_think)
     answer = _read(View(reply, reply.turn_end, index, finished=finished))
-    if answer.status in ("unparsed", "truncated") and reply.turn_end < len(text):
-        answer = _read(View(reply, len(text), index, finished=finished))
+    if answer.status in ("unparsed", "truncated") and reply.turn_end < len(reply.text):
+        answer = _read(View(reply, len(reply.text), index, finished=finished))
     return answer
 
 
@@ -291,31 +282,24 @@ def _read(view: View) -> Answer:
             return _endorsing(view, name, found)
     for name, status, phrase in DECLINING:
         if match := view.outside(phrase):
-            label = _refusal_label(view.index) if status == "refusal" else None
-            return Answer(status, label, rule=name, span=match.span())
+            label = view.index.refusal_label if status == "refusal" else None
+            return Answer(status, label, rule=name, span=view.reply.span(*match.span()))
     for name, rule in INDIRECT:
         if found := rule(view):
             return _endorsing(view, name, found)
-    if match := view.outside(phrases.DONT_KNOW):
-        return Answer("dont_know", rule="don't know", span=match.span())
+    if match := view.outside(refusals.DONT_KNOW):
+        return Answer("dont_know", rule="don't know", span=view.reply.span(*match.span()))
     if not view.finished:
         return Answer("truncated", rule="token limit")
     return Answer("unparsed", rule="nothing found")
 
 
 def _endorsing(view: View, rule: str, found: Endorsed) -> Answer:
-    span = (found.start, found.end)
+    span = view.reply.span(found.start, found.end)
     hedged = any(
         view.outside(phrase)
-        for phrase in (phrases.REFUSAL, phrases.SOFT_REFUSAL, phrases.DONT_KNOW)
+        for phrase in (refusals.REFUSAL, refusals.SOFT_REFUSAL, refusals.DONT_KNOW)
     )
     if len(found.labels) == 1:
         return Answer("option", found.labels[0], rule=rule, span=span, hedged=hedged)
     return Answer("several", labels=found.labels, rule=rule, span=span, hedged=hedged)
-
-
-def _refusal_label(index: OptionIndex) -> str | None:
-    for label, text in index.options.items():
-        if _REFUSAL_OPTION.fullmatch(text.strip(" .\"'")):
-            return label
-    return None

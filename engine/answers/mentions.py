@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import starmap
 from typing import Literal, NamedTuple, TypeVar
 
-from engine.answers import phrases
+from engine.answers import cues
+from engine.questions import Option, Question, refusal_label
 
-Form = Literal["alone", "item", "paired", "wrapped", "named", "bare", "text", "number"]
+Form = Literal["alone", "item", "paired", "wrapped", "named", "bare", "text", "number", "numeral"]
 """How an option is mentioned.
 
 ``alone`` a line with nothing but the label; ``item`` label and delimiter at the start of a line;
-``paired`` the label, then its own text; ``wrapped`` in brackets, quotes or bold; ``named`` beside
-a word such as "option"; ``bare`` the label and nothing of that; ``text`` the option's text;
-``number`` an ordinal ("option 2", "the second option").
+``paired`` the label or number, then the option's text; ``wrapped`` in brackets, quotes or bold;
+``named`` beside a word such as "option"; ``bare`` the label and nothing of that; ``text`` the
+option's text; ``number`` an ordinal ("option 2", "the second option"); ``numeral`` a number alone.
 """
 
 MOST_MENTIONS = 4000
@@ -32,7 +34,8 @@ _DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、。,;]|[-–—](?=\s))")
 _ITEM_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、]|[-–—](?=\s))")
 _BEFORE_OWN_TEXT = re.compile(r"[\s.):\]、,;\"'(\[–—-]{0,12}")
 _BARE_FOLLOWED_BY = re.compile(
-    r"[\s\"']{0,5}(?:$|\n|[^\w\s\"']|(?:because|since|as|and|or|for|due|with|but|which|is|given)\b)"
+    rf"[\s\"']{{0,5}}(?:$|\n|[^\w\s\"'+=*/^<>%]|[{_CJK}]|(?:because|since|as|and|or|for|due|with|but|which|is|"
+    r"given|rather|instead|over|not)\b)"
 )
 _OPENS, _CLOSES = frozenset("([\"'*`{_"), frozenset(")]\"'*`}_.")
 
@@ -61,13 +64,18 @@ class OptionIndex:
     Attributes:
         options: Label to text, in the order shown.
         order: Label to place, from 0.
+        refusal_label: Label of the option that is itself a refusal, or None.
     """
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self.options = dict(options)
         self.order = {label: place for place, label in enumerate(self.options)}
-        self._spelled = {label.lower(): label for label in reversed(self.options)} | {
-            label: label for label in self.options
+        self.refusal_label = refusal_label(Question("", tuple(starmap(Option, options.items()))))
+        self._spelled = {
+            spelling: label
+            for spell in (str.upper, str.lower, str)
+            for label in reversed(self.options)
+            for spelling in [spell(label)]
         }
         self._label_pattern = _label_pattern(self._spelled)
         self._keys: dict[str, list[str]] = {}
@@ -75,17 +83,21 @@ class OptionIndex:
             key = " ".join(token for token, _, _ in _tokens(text))
             if key and key not in self._spelled:
                 self._keys.setdefault(key, []).append(label)
+        self._numbered = not any(label.isdigit() for label in self.options)
+        self._has_numbers = any(re.search(r"\d", text) for text in self.options.values())
 
-    def find(self, text: str, marked: str) -> list[Mention]:
+    def find(self, text: str, lower: str, marked: str) -> list[Mention]:
         """Every mention in a prepared reply, in order; none overlaps another.
 
         Args:
             text: The prepared text.
+            lower: The same in lower case.
             marked: The same with its markup.
         """
         texts = _disjoint(_bounded(sorted(self._texts(text))))
-        labels = list(self._labels(text, marked, texts))
-        return _disjoint([*labels, *texts, *self._numbers(text)])
+        labels = self._labels(text, lower, marked, texts)
+        numbers = self._numbers(text, lower, texts) if self._numbered else ()
+        return _disjoint([*labels, *texts, *numbers])
 
     def _texts(self, text: str) -> Iterator[Mention]:
         tokens = list(_tokens(text))
@@ -104,7 +116,9 @@ class OptionIndex:
                 yield Mention(tokens[first][1], tokens[first + last][2], label, "text")
                 at = joined.find(f" {key} ", at + 1)
 
-    def _labels(self, text: str, marked: str, texts: list[Mention]) -> Iterator[Mention]:
+    def _labels(
+        self, text: str, lower: str, marked: str, texts: list[Mention]
+    ) -> Iterator[Mention]:
         text_at = {mention.start: mention for mention in texts}
         starts = [mention.start for mention in texts]
         for match in _bounded(list(self._label_pattern.finditer(text))):
@@ -117,26 +131,26 @@ class OptionIndex:
             if own is not None and own.start > end and self._is_text_of(own, label):
                 yield Mention(start, own.end, label, "paired")
                 continue
-            form = self._form(text, marked, start, end)
+            form = self._form(text, lower, marked, start, end)
             if form is not None:
                 yield Mention(start, end, label, form)
 
-    def _form(self, text: str, marked: str, start: int, end: int) -> Form | None:
+    def _form(self, text: str, lower: str, marked: str, start: int, end: int) -> Form | None:
         if starts_line(text, start):
-            if _ends_line(text, end):
+            if ends_line(text, end):
                 return "alone"
             if _ITEM_DELIMITER.match(text, end):
                 return "item"
-        if 0 < start and end < len(marked) and marked[start - 1] in _OPENS:
-            if marked[end] in _CLOSES:
-                return "wrapped"
-        if phrases.OPTION_NOUN_BEFORE.search(text, max(0, start - 24), start):
+        opened = start > 0 and marked[start - 1] in _OPENS
+        if opened and marked[end : end + 1] in _CLOSES:
+            return "wrapped"
+        if cues.OPTION_NOUN_BEFORE.search(lower, max(0, start - 24), start):
             return "named"
-        if phrases.OPTION_NOUN_AFTER.match(text, end):
+        if cues.OPTION_NOUN_AFTER.match(lower, end):
             return "named"
         if text[start:end] not in self.options:
             return "bare" if _DELIMITER.match(text, end) else None
-        if text[start:end] in ("A", "I") and not bare_ends(text, end):
+        if lower[start:end] in ("a", "i") and not bare_ends(text, end):
             return None
         return "bare"
 
@@ -145,14 +159,23 @@ class OptionIndex:
             return mention.label == label
         return any(label in labels for labels in self._keys.values() if len(labels) > 1)
 
-    def _numbers(self, text: str) -> Iterator[Mention]:
+    def _numbers(self, text: str, lower: str, texts: list[Mention]) -> Iterator[Mention]:
         labels = list(self.options)
-        if any(label.isdigit() for label in labels):
-            return
-        for match in _bounded(list(phrases.ORDINAL.finditer(text))):
-            place = phrases.ordinal_place(match, len(labels))
+        for match in _bounded(list(cues.ORDINAL.finditer(lower))):
+            place = cues.ordinal_place(match, len(labels))
             if place is not None:
                 yield Mention(match.start(), match.end(), labels[place], "number")
+        if self._has_numbers:
+            return
+        text_at = {mention.start: mention for mention in texts}
+        for match in _bounded(list(cues.NUMERAL.finditer(text))):
+            place = int(match[1]) - 1
+            if 0 <= place < len(labels):
+                own = text_at.get(_match_end(_BEFORE_OWN_TEXT, text, match.end()))
+                if own is not None and self._is_text_of(own, labels[place]):
+                    yield Mention(match.start(), own.end, labels[place], "paired")
+                else:
+                    yield Mention(match.start(), match.end(), labels[place], "numeral")
 
 
 def bare_ends(text: str, end: int) -> bool:
@@ -184,7 +207,8 @@ def starts_line(text: str, start: int) -> bool:
     return not line.strip(" \t\"'([-–—>:")
 
 
-def _ends_line(text: str, end: int) -> bool:
+def ends_line(text: str, end: int) -> bool:
+    """Whether only quotes, brackets and marks stand between a character and the line's end."""
     line = text[end : end + 40].partition("\n")[0]
     return not line.strip(" \t\"').]:,;!。、")
 

@@ -8,22 +8,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from engine.answers import phrases
-from engine.answers.mentions import Mention, OptionIndex
+from engine.answers import cues
+from engine.answers.mentions import Mention, OptionIndex, ends_line
 from engine.answers.reply import Reply
 
 LINE_FORMS = frozenset({"alone", "item", "paired"})
 
 _SENTENCE_END = re.compile(r"[.!?。]+(?=[\s\"')\]]|$)|(?<=[。！？!?])|\n")
 _CLAUSE_BREAK = re.compile(r"[.!?;\n]")
-_BREAKS_LISTING = re.compile(
-    r"\b(?:explanation|other|others|remaining|incorrect|wrong|reason)\b", re.I
-)
-_ABOUT_ANOTHER = re.compile(
-    r"\b(?:not|incorrect|wrong|other|second|worst|another)\s+(?:the\s+|an?\s+)?$", re.I
-)
-_CONDITIONAL = re.compile(r"\b(?:would|could|might)\b", re.I)
+_CLAUSE_END = re.compile(r"[\"'*_)\]]{0,4}\s?(?:$|[.,;:!\n]|[-–—]\s|[\"'*])")
 _LONGEST_GROUP = 26
+_MOST_FILLERS = 9
+_TEXTUAL = frozenset({"text", "number", "numeral"})
 
 
 class Endorsed(NamedTuple):
@@ -38,7 +34,9 @@ class View:
     """One prepared reply with its mentions.
 
     Attributes:
-        text: The prepared text.
+        reply: The prepared reply.
+        text: Its text, up to where the rules look.
+        lower: The same in lower case, as the cues are written.
         marked: The same with its markup.
         finished: Whether the model ended the reply itself.
         index: The options.
@@ -47,11 +45,13 @@ class View:
     """
 
     def __init__(self, reply: Reply, end: int, index: OptionIndex, *, finished: bool) -> None:
+        self.reply = reply
         self.text = reply.text[:end]
         self.marked = reply.marked[:end]
         self.finished = finished
         self.index = index
-        self.mentions = index.find(self.text, self.marked)
+        self.lower = _lower(self.text)
+        self.mentions = index.find(self.text, self.lower, self.marked)
         self.at = {mention.start: place for place, mention in enumerate(self.mentions)}
         self._starts = [mention.start for mention in self.mentions]
 
@@ -89,26 +89,25 @@ class View:
     def _continues(self, left: Mention, right: Mention) -> bool:
         order = self.index.order
         ascending = order[left.label or ""] < order[right.label or ""]
-        return ascending and not _BREAKS_LISTING.search(self.text, left.end, right.start)
+        return ascending and not cues.BREAKS_LISTING.search(self.lower, left.end, right.start)
 
     def _is_listing(self, run: Sequence[int]) -> bool:
         if len(run) >= min(3, len(self.index.options)):
             return True
         start = self.mentions[run[0]].start
-        above, newline, own_line = self.text[max(0, start - 200) : start].rpartition("\n")
+        above, newline, own_line = self.lower[max(0, start - 200) : start].rpartition("\n")
         lead = above.rstrip().rpartition("\n")[2].rstrip()
-        return bool(
-            newline and not own_line.strip(" \t\"'([-") and phrases.LISTING_LEAD.search(lead)
-        )
+        return bool(newline and not own_line.strip(" \t\"'([-") and cues.LISTING_LEAD.search(lead))
 
     def target(self, position: int) -> int | None:
         """Place of the mention that follows a cue, past separators and filling words."""
-        for _ in range(9):
-            separators = phrases.SEPARATORS.match(self.text, position)
-            position = separators.end() if separators else position
-            if position in self.at:
-                return self.at[position]
-            filler = phrases.FILLER.match(self.text, position)
+        for _ in range(_MOST_FILLERS):
+            separators = cues.SEPARATORS.match(self.lower, position)
+            end = separators.end() if separators else position
+            for start in range(position, end + 1):
+                if start in self.at:
+                    return self.at[start]
+            filler = cues.FILLER.match(self.lower, end)
             if not filler:
                 return None
             position = filler.end()
@@ -123,49 +122,89 @@ class View:
         first = self.mentions[place]
         if first.label is None:
             return None
-        labels, end = [first.label], first.end
+        labels, previous, end = [first.label], first, first.end
         for mention in self.mentions[place + 1 : place + _LONGEST_GROUP]:
-            joined = phrases.CONJUNCTION.match(self.text, end)
-            if not joined or joined.end() != mention.start or mention.label is None:
+            joined = cues.CONJUNCTION.match(self.lower, end)
+            conjoined = joined is not None and joined.end() == mention.start
+            if mention.label is None or not (conjoined or self._lined_up(previous, mention)):
                 break
-            if (mention.form in ("text", "number")) != (first.form in ("text", "number")):
+            if (mention.form in _TEXTUAL) != (first.form in _TEXTUAL):
                 break
             labels.append(mention.label)
-            end = mention.end
+            previous, end = mention, mention.end
         distinct = tuple(dict.fromkeys(labels))
         if len(distinct) > 2 and len(distinct) == len(self.index.options):
             return None
         return Endorsed(distinct, first.start, end)
 
+    def next_line(self, left: Mention, start: int) -> bool:
+        """Whether a mention fills its line and the character stands on the next one."""
+        between = self.text[left.end : start]
+        return left.form in LINE_FORMS and "\n" in between and not re.search(r"\w", between)
+
+    def _lined_up(self, left: Mention, right: Mention) -> bool:
+        return (
+            self.next_line(left, right.start)
+            and right.form in LINE_FORMS
+            and ends_line(self.text, right.end)
+        )
+
     def rejected(self, start: int, end: int) -> bool:
         """Whether the words around a mention say that it is not the answer."""
         return bool(
-            phrases.REJECTED_BEFORE.search(self.text, max(0, start - 60), start)
-            or phrases.REJECTED_AFTER.match(self.text, end)
+            cues.REJECTED_BEFORE.search(self.lower, max(0, start - 60), start)
+            or cues.REJECTED_AFTER.match(self.lower, end)
         )
 
-    def hypothetical(self, start: int, end: int) -> bool:
-        """Whether a cue is negated, only supposed, or about another answer."""
-        if phrases.NEGATED.search(self.text, start, end):
+    def supposed(self, start: int, end: int) -> bool:
+        """Whether a cue is negated, only supposed, said by others, or about another answer."""
+        if cues.NEGATED.search(self.lower, start, end):
             return True
-        before = _CLAUSE_BREAK.split(self.text[max(0, start - 100) : start])[-1]
-        if _ABOUT_ANOTHER.search(before):
+        before = _CLAUSE_BREAK.split(self.lower[max(0, start - 100) : start])[-1]
+        if cues.ABOUT_ANOTHER.search(before):
             return True
-        clause = before + self.text[start:end]
-        supposed = [match.end() for match in phrases.HYPOTHETICAL.finditer(clause)]
-        return bool(supposed) and bool(
-            "," not in clause[supposed[-1] :] or _CONDITIONAL.search(clause)
+        cue = self.lower[start:end]
+        nearest = (before + cue).rpartition(",")[2]
+        return bool(
+            cues.SUPPOSED.search(nearest)
+            or (cues.CONDITIONAL.search(cue) and cues.SUPPOSED.search(before))
         )
+
+    def stands_out(self, mention: Mention) -> bool:
+        """Whether an option's text is unlikely to stand in the reply by chance.
+
+        A text of everyday words ("some", "a lot", "no") must end a clause, or stand in quotes or
+        bold; one that the reply only goes on from ("some people") says nothing.
+        """
+        words = self.lower[mention.start : mention.end].split()
+        if not all(word in cues.EVERYDAY_WORDS for word in words):
+            return True
+        return bool(_CLAUSE_END.match(self.marked, mention.end))
 
     def outside(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """The first match of a phrase that is not part of an option's own text."""
-        for match in pattern.finditer(self.text):
-            place = bisect_left(self._starts, match.end()) - 1
-            mention = self.mentions[place] if place >= 0 else None
-            if (
-                mention is None
-                or mention.end <= match.start()
-                or mention.form not in ("text", "paired")
-            ):
-                return match
-        return None
+        """The first match of a phrase that is not part of an option's own text.
+
+        A phrase that only names an option ("I cannot choose A, because") does not count either.
+        """
+        return next(
+            (
+                match
+                for match in pattern.finditer(self.lower)
+                if not self._in_option_text(match) and self.target(match.end()) is None
+            ),
+            None,
+        )
+
+    def _in_option_text(self, match: re.Match[str]) -> bool:
+        place = bisect_left(self._starts, match.end()) - 1
+        if place < 0 or self.mentions[place].end <= match.start():
+            return False
+        return self.mentions[place].form in ("text", "paired")
+
+
+def _lower(text: str) -> str:
+    """Lower case, character for character: what would grow longer stays as it is."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)

@@ -1,0 +1,117 @@
+"""The words by which replies decline, doubt or find no option right, in seven languages.
+
+Searched like those of :mod:`engine.answers.cues`, in a lower-cased reply.
+"""
+
+from __future__ import annotations
+
+from engine.answers.cues import any_of
+
+_CANNOT = (
+    r"(?:cannot|can\s?not|can't|couldn't|could not|won't|will not|"
+    r"(?:am|are|'m|'re) (?:not able|unable|not going|not allowed|not permitted|not programmed|"
+    r"not designed|not in a position|not willing|not authorized|not here|not equipped|"
+    r"not qualified) to|(?:am|'m) not (?:comfortable|capable of)|"
+    r"(?:don't|do not) (?:feel comfortable|have the ability to|want to|wish to)|"
+    r"choose not to)"
+)
+_ANSWERING = (
+    r"(?:answer|respond|reply|provid|giv|offer|select|choos|pick|mak|shar|express|stat(?:e|ing)\b|"
+    r"tak|assist|help|engag|participat|fulfil|comply|comment|advis|recommend|support|endors|encourag|"
+    r"promot|generat|discuss|judg|speculat|condon|facilitat|contribut|ha(?:ve|ving)\b|hold|form|rank|"
+    r"rate|say\b(?! (?:for|with))|assign|complete|process|address|attribut|categoriz|indicat|relate|"
+    r"agree|do (?:that|this|so)\b|be a part|opine|experience)"
+)
+_MANNER = r"(?:(?:to|in good conscience|ethically|personally|really|simply|directly|even|definitively)\s){0,2}"
+REFUSAL = any_of(
+    r"\b(?:i|we|and|but|so|therefore)\b"
+    r"(?:\s(?:also|simply|just|really|therefore|must|honestly|genuinely|apologize but i))?\s{0,2}"
+    rf"{_CANNOT}\s{{1,2}}{_MANNER}{_ANSWERING}\w{{0,20}}",
+    r"\bi (?:(?:must|have to|will|shall|need to|would (?:like|have) to) )?(?:respectfully |politely )?"
+    r"(?:decline|refuse|refrain|abstain)\b",
+    r"\bi(?:'d| would)? (?:prefer|rather|choose) not\b",
+    r"\b(?:goes|go|is|are|would be) against (?:my|ethical|the|moral|our)\b[^.\n]{0,40}"
+    r"(?:programming|guidelines|principles|standards|polic|ethic|values)",
+    r"\bno (?:comment\b|right or wrong answer)",
+    r"\b(?:question|this|it) (?:cannot|can't|can not) be answered\b",
+    r"(?:\bnot|n't) (?:possible|appropriate|ethical|right|acceptable|suitable|my place)"
+    r"(?: or \w{1,20})? (?:for me )?to (?:answer|provide|give|select|choose|pick|make|assign|express|"
+    r"judge|determine|ask|encourage|promote|speculate|discuss|categori[sz]e|assume|generali[sz]e|"
+    r"respond|offer|say)",
+    r"\bcannot (?:select|choose|provide|pick|answer|give|recommend|offer|determine)\b[^.\n]{0,30}"
+    r"\b(?:any|an answer|either|one|letter)\b",
+    r"\bich kann\b[^.\n]{0,60}\bnicht\b|\bich (?:möchte|werde|darf)\b[^.\n]{0,50}\bnicht\b",
+    r"\bkann (?:ich )?[^.\n]{0,40}\bnicht (?:helfen|beantworten|antworten|geben)",
+    r"\bje ne (?:peux|puis|suis|saurais|veux|souhaite)\b|\bje refuse\b|\bpréfère ne pas\b",
+    r"\bno (?:puedo|podría|me es posible|estoy en (?:condiciones|posición))\b|\bprefiero no\b|\bme niego\b",
+    r"无法(?!确定)|無法(?!確定)|不能(?:提供|回答|选择|選擇|给出|協助|协助|帮助)|不便|拒绝(?:回答|提供)|拒絕",
+    r"不(?:方便|适合|適合|愿|願)(?:回答|提供|讨论|回應)",
+    r"(?:お?答え|お?応え|回答|選択|選ぶこと|提供|応じること|お手伝い)(?:は|が|を|に|する(?:こと)?(?:は|が)?)?"
+    r"(?:でき(?:ません|ない|かね)|控え|差し控え|いたしかね|拒否)",
+    r"(?:답변|대답|응답|선택|제공|도움|답)(?:을|를|해|할|드릴|하는|에|은|는)?\s?(?:드릴\s?)?(?:것(?:은|이)?\s?)?"
+    r"(?:수\s?(?:가\s?)?없|못|불가|거부|거절|않겠)",
+)
+"""The reply declines to answer."""
+
+SOFT_REFUSAL = any_of(
+    r"\b(?:do not|don't|don'm|lack|have no|never have|without)\b[^.\n]{0,24}"
+    r"\b(?:(?:personal|subjective|own|human|political|real)\s)?"
+    r"(?:opinions?|beliefs?|experiences?|feelings?|emotions?|preferences?|views?|thoughts?|"
+    r"perspectives?|biases|consciousness|a gender|personal information|"
+    r"ability to (?:experience|feel|have|hold|form|make|think|own|vote|move|worry|rely|know|access|"
+    r"predict))",
+    r"\b(?:i am|i'm|as)\b(?:\s(?:just|only|merely|simply))?\s(?:an?\s)?"
+    r"(?:artificial intelligence|ai\b|(?:large )?language model|machine|computer program|chatbot|"
+    r"(?:digital |virtual |helpful )?assistant|text-based)",
+    r"\b(?:depends|vary|varies) (?:on|from|based on) (?:the individual|individual|each|personal|your)",
+    r"\bals (?:eine )?(?:ki|künstliche|sprachmodell)|\bkeine (?:eigenen?|persönlichen?) ?(?:meinung|"
+    r"erfahrung|gefühl)",
+    r"\ben tant qu(?:e |')\s?(?:ia|intelligence|modèle|assistant)|\bpas d'(?:opinion|avis|expérience)",
+    r"\bcomo (?:una? )?(?:ia|inteligencia|modelo de lenguaje|asistente)\b",
+    r"\bno tengo (?:opiniones|experiencias|sentimientos|preferencias)",
+    r"作为(?:一个|一個|一名|一款)?\s?(?:ai|人工智能|语言模型|大型语言|助手)|作為(?:一個)?\s?(?:ai|人工智慧|語言模型)",
+    r"没有(?:个人|主观|自己)|沒有(?:個人|主觀)",
+    r"(?:ai|人工知能|言語モデル)(?:として|である|アシスタント|なので|です)|個人的な(?:意見|経験|感情)",
+    r"(?:ai|인공지능|언어\s?모델)(?:로서|이므로|으로서|로써|이기|입니다)|개인적인\s?(?:의견|경험|감정)",
+)
+"""The reply distances itself from having an answer; a refusal where no option is endorsed."""
+
+NONE_OF_THESE = any_of(
+    r"\b(?:none|neither|not? (?:any|one)) of (?:the |these |those |them\b|which\b)"
+    r"(?!other|remaining|rest)(?:above|options|choices|answers|listed|provided|given|alternatives|"
+    r"statements|two)?",
+    r"\b(?:no|not an?|not any|no single) (?:correct |right |suitable |appropriate |valid |matching )?"
+    r"(?:answer|option|choice)s? (?:is |are |was )?"
+    r"(?:given|listed|provided|correct|among|available|in the|that|matches|is)",
+    r"\bno correct answer\b",
+    r"\bnot (?:among|one of|listed (?:in|among)|included in|in) (?:the |any of the )?"
+    r"(?:given |provided |listed |above )?(?:options|choices)",
+    r"\b(?:answer|option)s? (?:is|are) not (?:listed|given|provided|there|among|available|present)",
+    r"\bkeine (?:der|dieser) (?:antworten|optionen|möglichkeiten|genannten|obigen)",
+    r"\baucune (?:de ces|des) (?:réponses|options|propositions)",
+    r"\bninguna de (?:las|estas) (?:opciones|respuestas|anteriores|alternativas)",
+    r"以上(?:都不|皆非|均不|都错)|没有(?:正确|合适)(?:的)?(?:答案|选项)|沒有正確|都不(?:正确|对|是)",
+    r"該当(?:する(?:もの|選択肢))?[はが]?(?:なし|ありません|ない)",
+    r"どれ(?:も|でも)(?:ない|正しくない|当てはまらない|ありません)",
+    r"(?:해당|정답|맞는)(?:하는|되는)?\s?(?:것|답|보기|선택지|항목)?[은는이가]?\s?없",
+)
+"""The reply answers that no option is right."""
+
+DONT_KNOW = any_of(
+    r"\bi (?:(?:really|honestly|truly|just|simply|still) )?(?:do not|don't|didn't) "
+    r"(?:really |actually )?know\b",
+    r"\b(?:i am|i'm) (?:not (?:entirely |completely |really |too |quite )?(?:sure|certain)|unsure|"
+    r"uncertain)\b",
+    r"\bno (?:idea|clue)\b|\b(?:don't|do not) have (?:enough|sufficient)\b",
+    r"\b(?:not enough|insufficient|too little|lack of|without (?:more|further|additional)) "
+    r"(?:information|context|data|details|evidence)",
+    r"\b(?:cannot|can't|can not|unable to|not possible to|impossible to|difficult to|hard to) "
+    r"(?:be (?:determined|known|answered|sure|certain)|determine|tell|say|know|infer|conclude|decide|"
+    r"verify|confirm)",
+    r"\bweiß (?:ich |es )?(?:das )?nicht|\bich bin (?:mir )?nicht sicher",
+    r"\bje ne sais pas|\bpas (?:sûr|certain)|\bno (?:lo )?sé\b|\bno estoy segur[oa]",
+    r"不知道|不确定|不確定|不清楚|无法确定|無法確定",
+    r"分かりません|わかりません|分からない|わからない",
+    r"모르겠|모릅니다|확실하지 않|알 수 없",
+)
+"""The reply does not know."""
