@@ -6,8 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, groupby, islice
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -23,7 +22,7 @@ WRITE_EVERY = 0.25
 """Seconds; what is done is stored at least this often."""
 
 JOB = CHUNK
-"""Probes a job: enough for full batches, few enough to be sent and dropped in no time."""
+"""Most probes a job: enough for full batches, few enough to be sent and dropped in no time."""
 
 JOBS_AHEAD = 2
 """Jobs that the worker has, so that it never waits for the front."""
@@ -31,7 +30,7 @@ JOBS_AHEAD = 2
 RATE_WINDOW = 30.0
 """Seconds of the recent past that the rate speaks of."""
 
-HOPELESS = 10
+HOPELESS = 5
 """Worker failures in a row, with no probe done between them, before a run gives up."""
 
 CANCEL_PATIENCE = 2.0
@@ -112,11 +111,11 @@ class Execution:
         self._run_id = run_id
         self._on_progress = on_progress
         self._stop = stop
-        left = (probe for probe in plan.probes() if _key(probe) not in stored)
-        self._jobs: Iterator[list[PlannedProbe]] = _jobs(left)
-        self._in_flight: dict[int, _Job] = {}
+        self._unasked = (probe for probe in plan.probes() if _key(probe) not in stored)
+        self._returned: deque[PlannedProbe] = deque()
         self._alone: deque[PlannedProbe] = deque()
-        self._restarted = False
+        self._in_flight: dict[int, _Job] = {}
+        self._job_size = JOB
         self._in_a_row = 0
         self._first_failure = ""
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -167,8 +166,8 @@ class Execution:
     def _send_jobs(self) -> bool:
         """Keep the worker supplied; False when nothing is left to wait for."""
         while len(self._in_flight) < (1 if self._alone else JOBS_AHEAD):
-            probes = [self._alone.popleft()] if self._alone else next(self._jobs, None)
-            if probes is None:
+            probes = self._next_job()
+            if not probes:
                 break
             job = self._client.next_job()
             self._in_flight[job] = _Job(probes)
@@ -178,6 +177,21 @@ class Execution:
             except WorkerError:
                 break  # It has died, which the loop notices.
         return bool(self._in_flight)
+
+    def _next_job(self) -> list[PlannedProbe]:
+        """The probes to send next; of one format, because those share a prefix."""
+        if self._alone:
+            return [self._alone.popleft()]
+        job: list[PlannedProbe] = []
+        while len(job) < self._job_size and (probe := self._next_probe()):
+            if job and probe.item.format != job[0].item.format:
+                self._returned.appendleft(probe)
+                break
+            job.append(probe)
+        return job
+
+    def _next_probe(self) -> PlannedProbe | None:
+        return self._returned.popleft() if self._returned else next(self._unasked, None)
 
     def _next_event(self) -> Event | None:
         try:
@@ -217,28 +231,31 @@ class Execution:
     def _split(self, job: _Job, failure: Failed) -> None:
         """A job failed as a whole: ask its probes one by one, or leave out the one it had."""
         self._count_failure(WorkerError(failure.sentence, failure.hint))
-        if job.single:
+        if job.size == 1:
             self._give_up(job.only, failure.sentence)
         else:
             self._alone.extend(job.left.values())
 
     def _recover(self, ended: Gone | Bye) -> None:
-        """Replace a dead worker once, then only for probes that killed it all by themselves."""
+        """Replace a dead worker; what it was working on is asked one by one.
+
+        A probe that was alone when the worker died is left out. As it may have been the number of
+        probes that was too much, jobs are half as long from then on.
+        """
         self._write()
         if isinstance(ended, Bye):
             raise WorkerError("The worker was closed in the middle of the run.")
-        death = WorkerError(ended.sentence, ended.hint)
-        self._count_failure(death)
+        self._count_failure(WorkerError(ended.sentence, ended.hint))
         working, *waiting = self._in_flight.values()
         self._in_flight.clear()
-        if working.single and self._restarted:
+        if working.size == 1:
             self._give_up(working.only, ended.sentence)
-        elif self._restarted:
-            raise death
         else:
-            self._restarted = True
+            self._job_size = max(1, working.size // 2)
             self._alone.extend(working.left.values())
-        self._jobs = chain((list(job.left.values()) for job in waiting), self._jobs)
+        self._returned.extendleft(
+            probe for job in reversed(waiting) for probe in reversed(job.left.values())
+        )
         self._notes.append(f"{ended.sentence} It is started again.")
         if self._client.load(self._plan.load, self._tell, self._stop) is not None:
             self._tell("probing")
@@ -293,10 +310,15 @@ class Execution:
 
 
 class _Job:
-    """Probes sent together and still unanswered."""
+    """Probes sent together.
+
+    Attributes:
+        size: How many were sent.
+        left: Those without an answer, by key, in the order sent.
+    """
 
     def __init__(self, probes: list[PlannedProbe]) -> None:
-        self.single = len(probes) == 1
+        self.size = len(probes)
         self.left = {probe.item.key: probe for probe in probes}
 
     @property
@@ -326,10 +348,3 @@ class _Rate:
 
 def _key(probe: PlannedProbe) -> ProbeKey:
     return probe.question_index, probe.item.format, probe.item.order
-
-
-def _jobs(probes: Iterable[PlannedProbe]) -> Iterator[list[PlannedProbe]]:
-    """Cut probes into jobs; no job mixes formats, because they share no prefix."""
-    for _, same_format in groupby(probes, key=lambda probe: probe.item.format):
-        while job := list(islice(same_format, JOB)):
-            yield job

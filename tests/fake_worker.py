@@ -9,10 +9,14 @@ The numbers are consistent with each other: distributions sum to one, the greedy
 likeliest one, sampled tokens survive the sampler. Every kind of text turns up: plain letters,
 sentences, refusals, several answers, nonsense, cut texts.
 
-It misbehaves on request: ``--delay S`` waits S seconds a probe, ``--kill ID`` kills itself at a
-question (``--kill-once ID FILE`` only while FILE is not there), ``--fail ID`` can't render a
-question, ``--break ID`` raises while probing it, ``--load-error`` has no model, ``--deaf`` ignores
-every request to end.
+It misbehaves on request:
+
+- ``--delay S`` waits S seconds a probe;
+- ``--kill ID`` kills itself at a question, ``--kill-once ID FILE`` only while FILE is not there,
+  ``--kill-above N`` when it gets more than N prompts at once;
+- ``--fail ID`` can't render a question, ``--break ID`` raises while probing it;
+- ``--load-error`` has no model, ``--parameters N`` pretends to be another model;
+- ``--deaf`` ignores every request to end.
 """
 
 from __future__ import annotations
@@ -65,6 +69,10 @@ PIECES: tuple[str, ...] = (
 )
 """Token id to text: the first 256 are single Latin-1 characters, so that anything has tokens."""
 
+IDS = {piece: token_id for token_id, piece in enumerate(PIECES) if piece != END}
+END_ID = PIECES.index(END)
+LONGEST = max(map(len, IDS))
+
 TEXTS = (
     "{label}",
     "{label}",
@@ -85,10 +93,12 @@ def fake_command(*arguments: str) -> tuple[str, ...]:
 def encode(text: str) -> list[int]:
     """Longest-match tokens of a text; what no piece spells becomes a question mark."""
     ids = []
-    while text:
-        piece = next((piece for piece in _longest_first() if text.startswith(piece)), "?")
-        ids.append(PIECES.index(piece))
-        text = text[len(piece) if text.startswith(piece) else 1 :]
+    at = 0
+    while at < len(text):
+        lengths = range(min(LONGEST, len(text) - at), 0, -1)
+        length = next((n for n in lengths if text[at : at + n] in IDS), 1)
+        ids.append(IDS.get(text[at : at + length], IDS["?"]))
+        at += length
     return ids
 
 
@@ -112,7 +122,12 @@ class FakeBackend:
         vocabulary = tuple(
             VocabularyEntry(piece, piece.encode("latin-1"), piece == END) for piece in PIECES
         )
-        return Ready(request.job, _info(request), vocabulary, ("This model is a fake.",))
+        return Ready(
+            request.job,
+            _info(request, self._options.parameters),
+            vocabulary,
+            ("This model is a fake.",),
+        )
 
     def render(self, item: ProbeItem, fmt: PromptFormat, max_new_tokens: int) -> RenderedPrompt:
         if item.question_id in self._options.fail:
@@ -163,6 +178,8 @@ class FakeBackend:
         on_step: OnStep | None,
         on_note: Callable[[str], None],
     ) -> Iterator[tuple[int, ProbeResult]]:
+        if len(prompts) > self._options.kill_above:
+            os.kill(os.getpid(), signal.SIGKILL)
         for index, prompt in enumerate(prompts):
             if cancelled():
                 return
@@ -224,11 +241,6 @@ class FakeBackend:
         )
 
 
-@functools.cache
-def _longest_first() -> tuple[str, ...]:
-    return tuple(sorted((p for p in PIECES if p != END), key=len, reverse=True))
-
-
 def _seed(key: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest(), "big")
 
@@ -260,7 +272,7 @@ _LOGSUMEXP = 12.5
 
 
 def _wanted(text: str) -> list[int]:
-    return [*encode(text), PIECES.index(END)]
+    return [*encode(text), END_ID]
 
 
 def _row(
@@ -340,12 +352,12 @@ def _score(key: str, forced: ForcedContinuation) -> Continuation:
     )
 
 
-def _info(request: Load) -> ModelInfo:
+def _info(request: Load, parameters: int) -> ModelInfo:
     return ModelInfo(
         name=request.model,
         revision=request.revision,
         architecture="FakeForCausalLM",
-        parameters=0,
+        parameters=parameters,
         dtype="float32" if request.dtype == "auto" else request.dtype,
         device="cpu",
         attention="none",
@@ -356,7 +368,7 @@ def _info(request: Load) -> ModelInfo:
         tokenizer_size=len(PIECES),
         window=4096,
         bos_id=None,
-        stop_ids=[PIECES.index(END)],
+        stop_ids=[END_ID],
         has_chat_template=False,
         tokenizer_hash=hashlib.blake2b("".join(PIECES).encode(), digest_size=8).hexdigest(),
         template_hash=None,
@@ -371,9 +383,11 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--kill", action="append", default=[])
     parser.add_argument("--kill-once", nargs=2)
+    parser.add_argument("--kill-above", type=int, default=sys.maxsize)
     parser.add_argument("--fail", action="append", default=[])
     parser.add_argument("--break", dest="broken", action="append", default=[])
     parser.add_argument("--load-error", action="store_true")
+    parser.add_argument("--parameters", type=int, default=0)
     parser.add_argument("--deaf", action="store_true")
     return parser.parse_known_args(arguments)[0]
 
