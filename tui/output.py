@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TableFormat = Literal["table", "json", "csv"]
 
+PIPE_WIDTH = 1_000_000
+
 NOT_RECORDED = "–"
 """How tables show a value that was not recorded."""
 
@@ -71,10 +73,8 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         table.add_column(column, justify="right" if numeric and materialised else "left")
     for row in materialised:
         table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width: cutting cells there would lose data.
-        console = Console(width=max(80, console.measure(table).maximum))
+    # A pipe has no width: cutting cells there would lose data.
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     console.print(table)
 
 

@@ -1,0 +1,160 @@
+"""The command line: data on standard output, talk on standard error, exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui import cli
+
+REPLIES = [
+    {"response": "The answer is B.", "options": {"A": "Rome", "B": "Paris"}},
+    {"response": "I'm sorry, but I can't help with that.", "options": {"A": "Rome", "B": "Paris"}},
+]
+
+
+class Outcome:
+    """What one command printed and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+
+@pytest.fixture
+def logitscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run one command in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["logitscope", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+def test_help_names_every_command(logitscope) -> None:
+    shown = logitscope("--help").out
+    for command in ("explore", "run", "probe", "sql", "read", "doctor", "report", "formats"):
+        assert f"\n  {command} " in shown
+
+
+def test_a_database_in_place_of_a_command_opens_the_explorer(logitscope, tmp_path: Path) -> None:
+    done = logitscope(tmp_path / "none.duckdb")
+    assert done.code == cli.EXIT_FAILED
+    assert "There is no database" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_unknown_option_is_wrong_usage(logitscope) -> None:
+    assert logitscope("sql", "select 1", "--nonsense").code == 2
+
+
+def test_read_says_what_each_reply_answers(logitscope, tmp_path: Path) -> None:
+    file = tmp_path / "replies.jsonl"
+    file.write_text("".join(json.dumps(reply) + "\n" for reply in REPLIES))
+    lines = [json.loads(line) for line in logitscope("read", "--json", file).out.splitlines()]
+    assert [(line["status"], line["label"]) for line in lines] == [
+        ("option", "B"),
+        ("refusal", None),
+    ]
+    first = lines[0]
+    start, end = first["span"]
+    assert "B" in first["response"][start:end]
+    assert first["options"] == REPLIES[0]["options"]
+
+
+def test_read_names_the_bad_line(logitscope, tmp_path: Path) -> None:
+    file = tmp_path / "replies.jsonl"
+    file.write_text(json.dumps(REPLIES[0]) + "\nnot json\n")
+    done = logitscope("read", file)
+    assert done.code == cli.EXIT_FAILED
+    assert "Line 2" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_read_refuses_what_is_no_text_file(logitscope, tmp_path: Path, content) -> None:
+    file = tmp_path / "replies.jsonl"
+    if content is not None:
+        file.write_bytes(content)
+    done = logitscope("read", file)
+    assert done.code == cli.EXIT_FAILED
+    assert str(file) in done.err
+
+
+def test_sql_prints_json_csv_and_a_table(logitscope, sample_database: Path) -> None:
+    query = "SELECT 1 AS a, NULL AS b, 'x,y' AS c, 2.5::DECIMAL(4, 2) AS d, [1, 2] AS e"
+    as_json = logitscope("sql", query, "--db", sample_database, "--output-format", "json")
+    assert json.loads(as_json.out) == [{"a": 1, "b": None, "c": "x,y", "d": "2.50", "e": [1, 2]}]
+    as_csv = logitscope("sql", query, "--db", sample_database, "-o", "csv")
+    assert as_csv.out.splitlines() == ["a,b,c,d,e", '1,,"x,y",2.50,"[1, 2]"']
+    as_table = logitscope("sql", query, "--db", sample_database)
+    assert "x,y" in as_table.out
+
+
+def test_sql_never_cuts_what_goes_into_a_pipe(logitscope, sample_database: Path) -> None:
+    wide = "x" * 500
+    assert wide in logitscope("sql", f"SELECT '{wide}' AS w", "--db", sample_database).out
+
+
+def test_sql_refuses_to_change_anything(logitscope, sample_database: Path) -> None:
+    before = sample_database.read_bytes()
+    done = logitscope("sql", "DELETE FROM readings", "--db", sample_database)
+    assert done.code == cli.EXIT_FAILED
+    assert done.out == ""
+    assert sample_database.read_bytes() == before
+
+
+def test_report_agrees_with_a_count_by_hand(logitscope, sample_database: Path) -> None:
+    rows = json.loads(logitscope("report", "mismatch", "--db", sample_database, "--json").out)
+    query = (
+        "SELECT format, order_index, count(*) AS n, sum(mismatch::INT)::INT AS mismatch, "
+        "sum(refusal::INT)::INT AS refused_text FROM listing GROUP BY ALL"
+    )
+    counted = json.loads(logitscope("sql", query, "--db", sample_database, "--json").out)
+    keys = ("format", "order_index", "n", "mismatch", "refused_text")
+    assert {tuple(row[key] for key in keys) for row in rows} == {
+        tuple(row[key] for key in keys) for row in counted
+    }
+    table = logitscope("report", "mismatch", "--db", sample_database).out
+    assert all(str(row["mismatch"]) in table or row["mismatch"] is None for row in rows)
+
+
+def test_formats_lists_and_shows(logitscope) -> None:
+    names = {row["name"] for row in json.loads(logitscope("formats", "list", "--json").out)}
+    assert {"low", "middle", "high", "example", "mmlu-original"} <= names
+    assert json.loads(logitscope("formats", "show", "example", "--json").out)["fields"] == {
+        "example_letter": "C"
+    }
+    assert logitscope("formats").out.count("\n") >= len(names)
+
+
+def test_an_unknown_format_names_the_known_ones(logitscope) -> None:
+    done = logitscope("formats", "show", "nonsense")
+    assert done.code == cli.EXIT_FAILED
+    assert "nonsense" in done.err
+    assert "middle" in done.err
+
+
+def test_doctor_says_what_is_installed(logitscope, sample_database: Path) -> None:
+    checks = json.loads(logitscope("doctor", "--json", "--db", sample_database).out)
+    by_name = {check["name"]: check for check in checks}
+    assert by_name["torch"]["ok"]
+    assert "48 probes" in by_name["database"]["value"]
+
+
+def test_run_checks_its_settings_before_anything_is_loaded(logitscope, tmp_path: Path) -> None:
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"text": "1 + 1?", "options": ["1", "2"], "gold": "B"}\n')
+    db = tmp_path / "x.duckdb"
+    done = logitscope("run", questions, "--model", "m", "--db", db, "--temperature", "0")
+    assert done.code == cli.EXIT_FAILED
+    assert "temperature" in done.err.lower()
+    assert not db.exists()
