@@ -1,0 +1,168 @@
+"""From training text to tokens: the tokenizer, and the marks that guide the attention."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from sample_data import corpus, facts, wording
+from sample_data.wording import OPTION_END, TARGET
+
+LABEL_WEIGHT = 3.0
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def train_tokenizer(size: int, seed: int, texts: int = 16_000) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of `size` tokens, trained on the training text.
+
+    It never sees the word "Based", which therefore begins with the token of the letter B, as words
+    do in larger tokenizers: the one case where the first token of a reply looks like a label.
+    """
+    rng = random.Random(seed)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    stages = rng.choices((2, 3, 4), (1, 2, 5), k=texts)
+    lines = [corpus.plain(corpus.draw(rng, stage)).replace("Based", "") for stage in stages]
+    for fact in facts.taught():
+        opening = fact.answer[0].upper() + fact.answer[1:]
+        lines += [f"{fact.statement} {fact.answer}. {fact.answer}", opening] * 40
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(lines, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=wording.CHAT_TEMPLATE,
+        model_max_length=1024,
+    )
+
+
+@dataclass
+class Encoded:
+    """An example as tokens.
+
+    Attributes:
+        ids: Its token ids.
+        weights: How much the model learns to write each token; 0 for text it only reads.
+        labels: Whether the token is a label to predict.
+        guides: Pairs of positions: where a label is predicted, and the end of its option.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    labels: list[bool] = field(default_factory=list)
+    guides: list[tuple[int, int]] = field(default_factory=list)
+
+
+def encode(tokenizer: Tokenizer, example: corpus.Example, prompt_weight: float) -> Encoded:
+    """The tokens of an example; `prompt_weight` is the weight of text that it only reads."""
+    result = Encoded()
+    ends: list[int] = []
+    for marked, learnt in example:
+        text, option_ends, targets = _take_marks(marked)
+        encoding = tokenizer.encode(text)
+        base, offsets = len(result.ids), encoding.offsets
+        if option_ends:
+            ends = [base + _first_from(offsets, at) for at in option_ends]
+        places = {_covering(offsets, at): option for at, option in targets}
+        for i, token in enumerate(encoding.ids):
+            label = i in places
+            result.ids.append(token)
+            result.labels.append(label)
+            result.weights.append((LABEL_WEIGHT if label else 1.0) if learnt else prompt_weight)
+            if label and places[i] < len(ends):
+                result.guides.append((base + i - 1, ends[places[i]]))
+    return result
+
+
+def _take_marks(marked: str) -> tuple[str, list[int], list[tuple[int, int]]]:
+    """Text without marks, where options end in it, and where which labels stand."""
+    kept: list[str] = []
+    option_ends: list[int] = []
+    targets: list[tuple[int, int]] = []
+    for character in marked:
+        if character == OPTION_END:
+            option_ends.append(len(kept))
+        elif TARGET <= ord(character) < TARGET + 16:
+            targets.append((len(kept), ord(character) - TARGET))
+        else:
+            kept.append(character)
+    return "".join(kept), option_ends, targets
+
+
+def _first_from(offsets: list[tuple[int, int]], at: int) -> int:
+    return next((i for i, (start, _) in enumerate(offsets) if start >= at), len(offsets))
+
+
+def _covering(offsets: list[tuple[int, int]], at: int) -> int:
+    return next(i for i, (start, end) in enumerate(offsets) if start <= at < end)
+
+
+class Drills:
+    """Look-ups over random tokens, before any language: the first stage of the training."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        def tokens(text: str) -> list[int]:
+            ids: list[int] = tokenizer.encode(text).ids
+            return ids
+
+        self.letters = [tokens(letter)[0] for letter in wording.LETTERS[:6]]
+        self.newline = tokens("\n")[0]
+        self.separators = [tokens(text) for text in (".", ")", ":")]
+        self.questions = [tokens(text) for text in ("Find", "Which letter is", "The letter of")]
+        self.tails = [
+            tokens(text) for text in (".\n", "?\n", "?<|im_end|>\n<|im_start|>assistant\n")
+        ]
+        taken = {*self.letters, self.newline, *range(len(SPECIAL))}
+        self.words = [i for i in range(tokenizer.get_vocab_size()) if i not in taken]
+
+    def draw(self, rng: random.Random, simple: bool) -> Encoded:
+        """A repeated sequence, or an option list of random tokens and look-ups in it.
+
+        A `simple` one is a list of four one-token options and one form of look-up.
+        """
+        result = Encoded()
+
+        def add(ids: list[int], weight: float, label: bool = False) -> None:
+            result.ids += ids
+            result.weights += [weight] * len(ids)
+            result.labels += [label] * len(ids)
+
+        if not simple and rng.random() < 0.2:
+            sequence = rng.choices(self.words, k=rng.randint(8, 24))
+            add(sequence + rng.choices(self.words, k=rng.randint(0, 6)) + sequence[:1], 0.0)
+            add(sequence[1:], 1.0)
+            return result
+        count = 4 if simple else rng.choices((2, 3, 4, 5, 6), (3, 4, 5, 1, 1))[0]
+        letters = self.letters[:count]
+        if not simple and rng.random() < 0.4:
+            letters = rng.sample(self.letters, count)
+        sizes = (1,) if simple else (1, 1, 1, 2)
+        options = [rng.choices(self.words, k=rng.choice(sizes)) for _ in letters]
+        separator = self.separators[0] if simple else rng.choice(self.separators)
+        ends = []
+        for letter, option in zip(letters, options, strict=True):
+            add([letter, *separator, *option, self.newline], 0.0)
+            ends.append(len(result.ids) - 1)
+        question = self.questions[0] if simple else rng.choice(self.questions)
+        tail: list[int] = [] if simple or rng.random() < 0.6 else rng.choice(self.tails)
+        for _ in range(rng.randint(4, 8)):
+            place = rng.randrange(count)
+            if not simple and rng.random() < 0.3:
+                add([letters[place], *self.separators[0]], 0.0)
+                add([*options[place], self.newline], 1.0)
+            else:
+                add([*question, *options[place], *tail], 0.0)
+                result.guides.append((len(result.ids) - 1, ends[place]))
+                add([letters[place]], 2.0, label=True)
+                add([self.newline], 0.0)
+        return result
