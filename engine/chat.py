@@ -60,8 +60,13 @@ def apply_template(
     if system.strip() not in text:
         message = "The chat template drops the system text; move it into the user turn."
         warnings.append(PromptWarning("system-dropped", message))
-    head = text.partition(user.strip())[0].replace(system.strip(), "")
-    return text, [*warnings, *_added_warnings(head), *_template_warnings(template, text)]
+    if user.strip() in text:
+        head = text.partition(user.strip())[0].replace(system.strip(), "")
+        warnings += _added_warnings(head)
+    else:
+        message = "The chat template rewrites the user turn; compare the prompt with the format."
+        warnings.append(PromptWarning("user-rewritten", message))
+    return text, warnings + _template_warnings(template, text)
 
 
 def _continue(tokenizer: Tokenizer, template: str, turns: Sequence[Message], prefill: str) -> str:
@@ -86,7 +91,7 @@ def _continue(tokenizer: Tokenizer, template: str, turns: Sequence[Message], pre
 
 def _added_warnings(head: str) -> list[PromptWarning]:
     """Words that the template itself puts before the user turn: a default system text."""
-    found = re.search(r"(?:[A-Za-z]+[ ,.]+){3}[^\n<\[]*", head)
+    found = re.search(r"(?:[A-Za-z]+[ ,.:]+){3}[^\n<\[]*", head)
     if found is None:
         return []
     message = f"The chat template adds a text of its own: {found[0].strip()!r}."

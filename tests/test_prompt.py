@@ -275,6 +275,11 @@ def test_text_that_the_template_adds_is_told() -> None:
     assert codes(show(CHAT, byte_level(unused))) == set()
 
 
+def test_a_user_turn_that_the_template_rewrites_is_told() -> None:
+    template = CHATML.replace("{{ m['content'] }}", "{{ m['content'] | upper }}")
+    assert codes(show(CHAT, byte_level(template))) == {"user-rewritten"}
+
+
 def test_thinking_is_switched_off() -> None:
     """Pitfall 11."""
     template = CHATML.replace(
