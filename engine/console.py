@@ -83,6 +83,8 @@ def reading(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[duckdb.Du
             # A transaction that an error has aborted can only be rolled back, or is gone.
             with suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
+    except duckdb.InterruptException as error:
+        raise StoreError("The query was cancelled.") from error
     except duckdb.Error as error:
         raise StoreError(f"{reason(error)}.") from error
 

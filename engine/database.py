@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -93,13 +92,6 @@ def _check_place(path: Path, read_only: bool) -> None:
                 f"{path} can't be made: there is no folder {path.parent}.",
                 "Make the folder first, or name another file.",
             )
-    elif not os.access(path, os.R_OK):
-        raise StoreError(f"{path} can't be read: permission denied.", "Ask its owner for access.")
-    elif not read_only and not os.access(path, os.W_OK):
-        raise StoreError(
-            f"{path} can't be written: permission denied.",
-            "Open it with --read-only, or copy it to a folder of yours.",
-        )
 
 
 def _refused(path: Path, error: duckdb.Error) -> StoreError:
@@ -107,7 +99,7 @@ def _refused(path: Path, error: duckdb.Error) -> StoreError:
     if locked := _LOCKED.search(text):
         return LockedError(
             f"{path} is in use by {Path(locked['program']).name}, process {locked['pid']}.",
-            "Close that program, or open another file; a snapshot can be read meanwhile.",
+            f"Close it there, or read a copy: python -m engine.snapshot {path} COPY.duckdb",
             int(locked["pid"]),
         )
     if "Could not set lock" in text or "being used by another process" in text:
@@ -118,4 +110,9 @@ def _refused(path: Path, error: duckdb.Error) -> StoreError:
         )
     if "not a valid DuckDB database file" in text:
         return StoreError(f"{path} is not a DuckDB database.", "Name another file.")
-    return StoreError(f"{path} can't be opened: {reason(error)}.", "")
+    if "Permission denied" in text or "Read-only file system" in text:
+        return StoreError(
+            f"{path} can't be opened: permission denied.",
+            "Open it with --read-only, or copy it to a folder of yours.",
+        )
+    return StoreError(f"{path} can't be opened: {reason(error)}.")

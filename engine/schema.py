@@ -27,8 +27,12 @@ A step changes tables only: views and ``outcomes`` are made anew after it.
 """
 
 _TABLE = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW) (\w+)")
-_COLUMN = re.compile(r"^    (\w+) +[A-Z][^-]*-- (.+)$")
-_COMMENT = re.compile(r"^-- (.+)$")
+_ABOVE = re.compile(r"-- (.+)")
+_AFTER = {
+    "TABLE": re.compile(r"    (\w+) +[A-Z].*? -- (.+)"),
+    "VIEW": re.compile(r" +(?:.* AS |\w+\.)(\w+),? -- (.+)"),
+}
+"""A column and the comment after it, in a table's and in a view's definition."""
 
 
 def current_version() -> int:
@@ -127,6 +131,8 @@ def _derive(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(view)
     for statement in _comments(_views()):
         connection.execute(statement)
+    for flag in FLAGS:
+        connection.execute(_comment(f"COLUMN outcomes.{flag.name}", flag.description))
 
 
 @cache
@@ -139,16 +145,15 @@ def _views() -> str:
 def _comments(script: str) -> Iterator[str]:
     """COMMENT ON statements from the comment before a table or view and those after columns."""
     above: list[str] = []
-    table = ""
+    kind = subject = ""
     for line in script.splitlines():
         if found := _TABLE.match(line):
-            kind, table = found.groups()
-            if above:
-                yield _comment(f"{kind} {table}", " ".join(above))
-        elif found := _COLUMN.match(line):
-            yield _comment(f'COLUMN {table}."{found[1]}"', found[2])
-        found = _COMMENT.match(line)
-        above = [*above, found[1]] if found else []
+            kind, name = found.groups()
+            subject = "TABLE outcomes" if name == "outcome_rows" else f"{kind} {name}"
+            yield _comment(subject, " ".join(above))
+        elif kind and (found := _AFTER[kind].match(line)):
+            yield _comment(f"COLUMN {subject.split()[1]}.{found[1]}", found[2])
+        above = [*above, found[1]] if (found := _ABOVE.match(line)) else []
 
 
 def _comment(subject: str, text: str) -> str:

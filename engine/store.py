@@ -22,6 +22,7 @@ from engine.database import connect, write_failure
 from engine.errors import StoreError
 from engine.rows import PROBE_TABLES, StoredProbe, probe_tables, question_table, token_table
 from engine.schema import utc_now
+from engine.snapshot import snapshot_open_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -275,11 +276,15 @@ class Store:
             )
             for name, table in tables:
                 self._insert(name, table)
-            writer.execute(
+            ((stored,),) = writer.execute(
                 "INSERT INTO outcomes FROM outcome_rows WHERE probe_id BETWEEN ? AND ? "
                 "ORDER BY probe_id",
                 [first, last],
-            )
+            ).fetchall()
+            if stored != len(probes):
+                raise StoreError(
+                    f"{len(probes) - stored} probes ask questions that are not stored."
+                )
         return list(range(first, last + 1))
 
     # What a person adds
@@ -325,6 +330,15 @@ class Store:
             if not removed:
                 writer.execute("INSERT INTO marks VALUES (?, ?)", [probe_id, utc_now()])
         return not removed
+
+    def snapshot(self, to: str | Path) -> None:
+        """Write everything committed so far into a new database file.
+
+        Raises:
+            StoreError: It can't be made, or there is such a file.
+        """
+        self._check_open()
+        snapshot_open_file(self.path, to)
 
     # Inside
 

@@ -1,8 +1,9 @@
 -- What is derived from the tables of engine/schema.sql, each thing defined once. outcome_rows is
--- the definition of the table outcomes; the flags placeholder stands for the expressions of engine.flags.FLAGS,
--- one column a flag, over the columns of the query it stands in.
+-- the definition of the table outcomes, which is filled from it in the transaction that stores a
+-- probe, so that lists of a million probes need no join. The placeholder for flags stands for the
+-- expressions of engine.flags.FLAGS, one column a flag.
 
--- One row a probe: what each reading says and which flags are up (computed; see outcomes).
+-- One row a probe: what each reading says and which flags are up.
 CREATE OR REPLACE VIEW outcome_rows AS
 WITH said AS (
     SELECT
@@ -27,41 +28,48 @@ WITH said AS (
         p.run_id,
         p.probe_id,
         p.question_id,
-        p.question_index,
+        p.question_index, -- place of the question in its source, from 0
         q.dataset,
         q.subject,
         q.text AS question,
         p.format,
-        p.order_index,
-        p.gold,
-        p.refusal_label,
-        s.first_token,
-        s.first_probability,
-        s.margin,
+        p.order_index, -- 0 is the order of the source
+        p.gold, -- label of the gold option in this order
+        p.refusal_label, -- label of the option that is itself a refusal
+        s.first_token, -- label: argmax of the first token over the option labels
+        s.first_probability, -- its probability restricted to the option labels
+        s.margin, -- its distance to the runner-up, restricted to the option labels
         -- Labels that share a token share its mass.
         list_sum(list_transform(
-            list_distinct(list_zip(coalesce(p.label_ids, range(len(p.label_logprobs))),
-                                   p.label_logprobs)),
+            list_distinct(list_zip(
+                coalesce(p.label_ids, range(len(p.label_logprobs))), p.label_logprobs
+            )),
             lambda pair: exp(pair[2])
-        ))::FLOAT AS option_mass,
-        p.entropy,
-        t.text AS vocab_token,
-        s.vocab_status,
-        s.vocab_argmax,
-        s.continuation,
-        g.text AS greedy_text,
-        CASE WHEN o.probe_id IS NULL THEN s.greedy_status ELSE o.status END AS text_status,
-        CASE WHEN o.probe_id IS NULL THEN s.greedy_label ELSE o.label END AS text_label,
+        ))::FLOAT AS option_mass, -- probability of the labels' tokens in the whole vocabulary
+        p.entropy, -- of the first token, whole vocabulary, nats
+        t.text AS vocab_token, -- text of the vocabulary's likeliest first token
+        s.vocab_status, -- option where that token is a label, unparsed where not
+        s.vocab_argmax, -- the label that it is
+        s.continuation, -- label of the likeliest option text
+        g.text AS greedy_text, -- what the model wrote
+        CASE
+            WHEN o.probe_id IS NULL THEN s.greedy_status ELSE o.status
+        END AS text_status, -- what the greedy text says: option, refusal, several, ...
+        CASE
+            WHEN o.probe_id IS NULL THEN s.greedy_label ELSE o.label
+        END AS text_label, -- the option it says
         CASE
             WHEN o.probe_id IS NOT NULL THEN 'override'
             WHEN s.greedy_status IS NOT NULL THEN 'reading'
-        END AS text_source,
-        s.hedged,
-        len(list_filter(p.label_logprobs, lambda x: x = list_max(p.label_logprobs))) > 1 AS tied,
+        END AS text_source, -- reading, or override by a person
+        s.hedged, -- the greedy text declines or doubts while endorsing an option
+        len(list_filter(
+            p.label_logprobs, lambda x: x = list_max(p.label_logprobs)
+        )) > 1 AS tied, -- two options share the highest first-token logprob exactly
         s.sample_count,
-        s.majority,
-        s.majority_status,
-        s.sample_agreement
+        s.majority, -- label that most samples say; NULL where that is no option
+        s.majority_status, -- what most samples do
+        s.sample_agreement -- share of the samples that agree with the majority
     FROM probes p
     JOIN runs r ON r.run_id = p.run_id
     JOIN questions q ON q.question_id = p.question_id
@@ -74,9 +82,9 @@ SELECT
     *,
     $flags,
     CASE WHEN gold IS NOT NULL AND first_token IS NOT NULL
-        THEN first_token = gold END AS first_token_right,
+        THEN first_token = gold END AS first_token_right, -- NULL without a gold option
     CASE WHEN gold IS NOT NULL AND text_status IS NOT NULL
-        THEN text_label IS NOT DISTINCT FROM gold END AS text_right
+        THEN text_label IS NOT DISTINCT FROM gold END AS text_right -- NULL without a gold option
 FROM gathered;
 
 -- One row a probe, as lists show and filter it: outcomes and marks.
@@ -97,8 +105,8 @@ SELECT
     a.name AS reading,
     a.sample,
     a.status,
-    a.label,
-    p.permutation[list_position(p.labels, a.label)] AS option_index,
+    a.label, -- in the labels shown
+    p.permutation[list_position(p.labels, a.label)] AS option_index, -- in the source, from 0
     q.options[1 + p.permutation[list_position(p.labels, a.label)]].label AS source_label,
     q.options[1 + p.permutation[list_position(p.labels, a.label)]].text AS option_text,
     p.gold,
@@ -118,12 +126,12 @@ SELECT
     k.probe_id,
     k.sample,
     k.position,
-    k.rank,
+    k.rank, -- 1: the likeliest
     k.token_id,
     t.text,
-    k.logprob,
+    k.logprob, -- raw
     exp(k.logprob)::FLOAT AS probability,
-    k.token_id = k.written AS written
+    k.token_id = k.written AS written -- whether the model wrote it
 FROM (
     SELECT
         probe_id,
