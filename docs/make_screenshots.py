@@ -1,0 +1,60 @@
+"""Make the pictures of the README from the recorded demo: ``make screenshots``."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from engine.demo import demo_path, demo_ready
+from engine.store import open_store
+from tests.screen_help import settle
+from tui.app import ExplorerApp
+from tui.session import Session
+
+PICTURES = Path(__file__).parent / "screenshots"
+SIZE = (150, 42)
+
+SHOWN = """
+SELECT probe_id FROM listing
+WHERE format = 'low' AND mismatch AND text_label = gold AND majority = gold
+  AND greedy_vs_samples = false AND off_option_top AND sample_agreement < 0.8
+ORDER BY first_probability DESC LIMIT 1
+"""
+"""A telling question: right in what it writes, wrong and sure of it in the first token."""
+
+
+async def photograph(database: Path) -> None:
+    """Walk through the explorer and save each screen."""
+    session = Session(open_store(database), demo=True)
+    app = ExplorerApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        found = session.store.reader().execute(SHOWN).fetchone()
+        assert found is not None, "the demo holds no question worth a picture"
+        assert session.listing is not None
+        place = session.listing.place(found[0])
+        await pilot.press(*["down"] * (place or 0))
+        await settle(pilot)
+        app.save_screenshot("questions.svg", path=str(PICTURES))
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        app.save_screenshot("question.svg", path=str(PICTURES))
+    session.close()
+
+
+def main() -> None:
+    """Photograph a copy, so that the demo stays as it is."""
+    if not demo_ready():
+        sys.exit("The demo is not recorded yet: run logitscope once.")
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(photograph(Path(shutil.copy(demo_path(), folder))))
+
+
+if __name__ == "__main__":
+    main()
