@@ -73,7 +73,7 @@ class QuestionScreen(Screen[None]):
                 yield PromptView(id="prompt")
                 yield ReadingsTable(id="readings")
             with Horizontal(id="lower"):
-                yield StripPair(id="strips")
+                yield StripPair(self._show_position, id="strips")
                 with Container(id="side"):
                     yield DistributionView(id="distribution")
                     yield OptionsPanel(id="options")
@@ -135,8 +135,7 @@ class QuestionScreen(Screen[None]):
         automatic = self.app.no_color or self.size.width >= WIDE
         self._strips.show_gauges(automatic if self._bars is None else self._bars)
 
-    @on(StripPair.Moved)
-    def _moved(self) -> None:
+    def _show_position(self) -> None:
         if self._live is None or self._live.probe_id != self._probe_id:
             self._distribution.show(*self._strips.position())
 

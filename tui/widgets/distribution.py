@@ -69,10 +69,12 @@ class PositionData:
         positions = generation.positions
         if not 0 <= position < len(positions):
             return None
-        name = "greedy" if generation.kind == "greedy" else f"sample {generation.index}"
+        greedy = generation.kind == "greedy"
+        name = "greedy" if greedy else f"sample {generation.index}"
+        place = f"{name}, token {position + 1} of {len(positions)}"
         written = positions.sampler_logprobs
         return cls(
-            f"{name}, token {position + 1} of {len(positions)}",
+            f"{place}, no sampler" if greedy else place,
             positions.top_ids[position],
             positions.top_logprobs[position],
             positions.entropies[position],
@@ -149,7 +151,7 @@ class DistributionView(LineView):
         self.remake()
         place = self._chosen_line()
         if place is not None:
-            self.scroll_to(y=max(0, place - self.size.height + 1), animate=False)
+            self.scroll_to(y=max(0, place - self.size.height + 1), animate=False, force=True)
 
     def copied(self) -> str:
         """The position as tab-separated values with a header."""

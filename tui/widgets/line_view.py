@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.style import Style
@@ -41,6 +41,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._lines: list[Text] = []
         self._made_for = -1
+        self._look: dict[str, Style] = {}
 
     def make_lines(self, columns: int) -> Sequence[Text]:
         """The pane's lines for a width in cells."""
@@ -52,7 +53,13 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def tone(self, name: str) -> Style:
         """The style of one of :data:`TONES`, to be laid over a line's own."""
-        return tone(self, f"line-view--{name}")
+        return self.look(name, lambda: tone(self, f"line-view--{name}"))
+
+    def look(self, name: str, compute: Callable[[], Style]) -> Style:
+        """A style of the current theme, computed once: Textual would do it again for each line."""
+        if name not in self._look:
+            self._look[name] = compute()
+        return self._look[name]
 
     def remake(self) -> None:
         """Make the lines anew: the content changed."""
@@ -71,7 +78,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         columns = self.size.width
         number = y if y < self.sticky else y + round(self.scroll_y)
         if number >= len(self._lines):
-            return Strip.blank(columns, self.rich_style)
+            return Strip.blank(columns, LineView.line_style(self, number))
         line, base = self._lines[number], self.line_style(number)
         # Rich leaves a text's own style out where no part of it has another one.
         own = line.style if isinstance(line.style, Style) else Style.null()
@@ -80,7 +87,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def line_style(self, number: int) -> Style:
         """The style beneath a line."""
-        return self.rich_style
+        return self.look("base", lambda: self.rich_style)
 
     def on_resize(self) -> None:
         """Make the lines anew where the width is another one."""
@@ -90,11 +97,12 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     def notify_style_update(self) -> None:
         """The theme changed, and with it every tone."""
         super().notify_style_update()
+        self._look.clear()
         self.call_after_refresh(self.remake)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
-        self.scroll_to(y=self.scroll_y + lines, animate=False)
+        self.scroll_to(y=self.scroll_y + lines, animate=False, force=True)
 
     def action_page(self, pages: float) -> None:
         """Scroll by pages."""
@@ -154,10 +162,9 @@ class RowView(LineView, inherit_bindings=False):
     def line_style(self, number: int) -> Style:
         """The cursor's row has its own background."""
         if self.rows and self._row_of_line[number] == self.cursor:
-            return self.get_component_rich_style(
-                "line-view--row" if self.has_focus else "line-view--row-blurred"
-            )
-        return self.rich_style
+            name = "line-view--row" if self.has_focus else "line-view--row-blurred"
+            return self.look(name, lambda: self.get_component_rich_style(name))
+        return super().line_style(number)
 
     def show_rows(self, rows: int, cursor: int = 0) -> None:
         """Show this many rows with the cursor on one of them; tells nobody."""
@@ -176,7 +183,10 @@ class RowView(LineView, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         """A row takes the cursor; a second click chooses it."""
-        number = event.y if event.y < self.sticky else event.y + round(self.scroll_y)
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        number = offset.y if offset.y < self.sticky else offset.y + round(self.scroll_y)
         if number < len(self._row_of_line) and self._row_of_line[number] >= 0:
             self._move_to(self._row_of_line[number])
             if event.chain == 2:
@@ -210,6 +220,6 @@ class RowView(LineView, inherit_bindings=False):
         last = first + self._row_of_line.count(self.cursor) - 1
         top, height = round(self.scroll_y), self.size.height
         if first < top + self.sticky:
-            self.scroll_to(y=first - self.sticky, animate=False)
+            self.scroll_to(y=first - self.sticky, animate=False, force=True)
         elif last >= top + height:
-            self.scroll_to(y=last - height + 1, animate=False)
+            self.scroll_to(y=last - height + 1, animate=False, force=True)

@@ -12,6 +12,7 @@ from engine.browse import ProbeView
 from engine.questions import Option
 from engine.records import Continuation, Spelling
 from tui import words
+from tui.widgets.distribution import CHOSEN_MARK
 from tui.widgets.figures import NOT_RECORDED, bar, logprob_percent, percent
 from tui.widgets.line_view import LineView
 from tui.widgets.token_text import visible
@@ -81,7 +82,7 @@ class OptionsPanel(LineView):
         "among the labels only, `full` under the whole vocabulary. Below: every spelling of the "
         "label with its token id and probability (`…` marks a token that only begins the "
         "spelling), and the log-likelihood of the option's text and label as continuations of "
-        "the prompt, in total and per token."
+        "the prompt, in total and per token; `▶` marks one that is what greedy decoding writes."
     )
     BORDER_TITLE = "options, first position"
 
@@ -96,7 +97,7 @@ class OptionsPanel(LineView):
         """Show a probe's options, with the live probabilities where they are given."""
         self._options = option_data(view, probabilities)
         self._spellings = () if probabilities is not None else view.spellings
-        self.scroll_to(y=0, animate=False)
+        self.scroll_to(y=0, animate=False, force=True)
         self.remake()
 
     def make_lines(self, columns: int) -> list[Text]:
@@ -165,11 +166,9 @@ class OptionsPanel(LineView):
         return lines
 
     def _continuation(self, each: Continuation) -> Text:
-        line = Text("  ")
+        line = Text(f"{CHOSEN_MARK if each.is_greedy else ' '} ")
         line.append(f"{each.kind:<5} Σ", self.tone("dim"))
         line.append(f"{each.total:>7.2f}")
         line.append(f" {each.total / max(1, len(each.token_ids)):>6.2f}")
         line.append(f"/token ×{len(each.token_ids)}", self.tone("dim"))
-        if each.is_greedy:
-            line.append(" greedy", self.tone("good"))
         return line

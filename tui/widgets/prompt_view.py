@@ -81,7 +81,7 @@ class PromptView(LineView):
 
     def _show_question(self) -> None:
         self.remake()
-        self.scroll_to(y=self._question_line - self.sticky, animate=False)
+        self.scroll_to(y=self._question_line - self.sticky, animate=False, force=True)
 
     def _warnings(self, view: ProbeView, columns: int) -> list[Text]:
         if not view.warnings:

@@ -217,7 +217,8 @@ class TokenStrip(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         """The token clicked takes the cursor."""
-        token = self.token_at(event.x, event.y)
+        offset = event.get_content_offset(self)
+        token = None if offset is None else self.token_at(*offset)
         if token is not None:
             self._move_to(token)
 
