@@ -48,6 +48,9 @@ OnEvent = Callable[[Event], None]
 WORKER = (sys.executable, "-P", "-m", "engine.worker")
 """``-P``: a folder called ``engine`` where the user happens to stand must not be imported."""
 
+NICENESS = 10
+"""The screen shares the processor with the model and must win."""
+
 LONGEST_LOG = 1 << 20
 """Bytes; a worker that starts with a longer log starts it anew."""
 
@@ -72,17 +75,19 @@ class WorkerClient:
         log_path: Path | None = None,
         *,
         command: Sequence[str] = WORKER,
+        niceness: int = NICENESS,
     ) -> None:
         """Prepare a client; nothing runs yet.
 
         Args:
             on_event: Called with every event.
             log_path: The worker's log; one in :func:`engine.paths.home` when left out.
-            command: How the worker is started; ``--fd N`` is appended.
+            command: How the worker is started; ``--fd`` and ``--nice`` are appended.
+            niceness: Added to the worker's; 0 where no screen has to stay quick beside it.
         """
         self.log_path = log_path or home() / "worker.log"
         self.ended: Bye | Gone | None = None
-        self._command = tuple(command)
+        self._command = (*command, "--nice", str(niceness))
         self._listeners: list[OnEvent] = [on_event] if on_event else []
         self._jobs = itertools.count(1)
         self._lock = threading.Lock()

@@ -141,6 +141,7 @@ class Execution:
             finally:
                 self._cancel()
             self._write()
+            self._tell(outcome)
         if outcome == "finished" and self.failed and not self.done:
             return "failed", self._failures()
         return outcome, self._failures()

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from engine.errors import LogitscopeError, ModelError
+from engine.errors import LogitscopeError, ModelError, OutOfMemory
 from engine.formats import PromptFormat
 from engine.protocol import (
     Bye,
@@ -52,10 +52,8 @@ from engine.records import Distribution, ProbeResult, ProbeSettings
 if TYPE_CHECKING:
     from engine.model import LoadedModel
     from engine.probe import Prober
+    from engine.prompt import Tokenizer
     from engine.rendered import RenderedPrompt
-
-NICENESS = 10
-"""The screen shares the processor with the model and must win."""
 
 OnFirst = Callable[[int, Distribution, list[float]], None]
 OnStep = Callable[[int, int, list[int | None]], None]
@@ -69,6 +67,9 @@ class Backend(Protocol):
 
     def render(self, item: ProbeItem, fmt: PromptFormat, max_new_tokens: int) -> RenderedPrompt:
         """Render one item for the loaded tokenizer."""
+
+    def check(self, prompt: RenderedPrompt, settings: ProbeSettings) -> None:
+        """Raise where the loaded model can't take a prompt."""
 
     def probe(
         self,
@@ -87,7 +88,7 @@ class TorchBackend:
     """The real thing. Imports torch with the first model."""
 
     def __init__(self) -> None:
-        self._tokenizer: object = None
+        self._tokenizer: Tokenizer | None = None
         self._loaded: LoadedModel | None = None
         self._prober: Prober | None = None
         self._batch_size = 0
@@ -141,9 +142,7 @@ class TorchBackend:
         on_note: Callable[[str], None],
     ) -> Iterator[tuple[int, ProbeResult]]:
         """Probe prompts in batches."""
-        if self._prober is None:
-            raise ModelError("No model is loaded.", "Load one first.")
-        return self._prober.probe(
+        return self._ready_prober().probe(
             prompts,
             settings,
             batch_size=self._batch_size,
@@ -152,6 +151,15 @@ class TorchBackend:
             on_step=on_step,
             on_note=on_note,
         )
+
+    def check(self, prompt: RenderedPrompt, settings: ProbeSettings) -> None:
+        """Raise where a prompt is longer than the model can take."""
+        self._ready_prober().check_length(prompt, settings)
+
+    def _ready_prober(self) -> Prober:
+        if self._prober is None:
+            raise ModelError("No model is loaded.", "Load one first.")
+        return self._prober
 
 
 class Worker:
@@ -259,27 +267,20 @@ class Worker:
             if self._open[request.job].is_set():
                 break
             try:
-                prompts.append(self._backend.render(item, formats[item.format], budget))
+                prompt = self._backend.render(item, formats[item.format], budget)
+                self._backend.check(prompt, request.settings)
             except Exception as error:
                 self._emit(self._failure(request.job, item.key, error))
             else:
+                prompts.append(prompt)
                 keys.append(item.key)
         return prompts, keys
 
     def _failure(self, job: int, key: int | None, error: Exception) -> Failed:
         """Say what went wrong; only what nobody foresaw leaves a traceback, in the log."""
         if isinstance(error, LogitscopeError):
-            kind: ErrorKind = "model" if isinstance(error, ModelError) else "prompt"
-            return Failed(job, key, kind, error.sentence, error.hint)
+            return Failed(job, key, _kind(error), error.sentence, error.hint)
         traceback.print_exception(error)
-        if _out_of_memory(error):
-            return Failed(
-                job,
-                key,
-                "memory",
-                "The model ran out of memory.",
-                "Try a smaller batch size, another dtype or another device.",
-            )
         return Failed(
             job,
             key,
@@ -311,12 +312,10 @@ def _by_name(formats: Sequence[PromptFormat]) -> dict[str, PromptFormat]:
     return {fmt.name: fmt for fmt in formats}
 
 
-def _out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed, on the accelerator or in main memory."""
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+def _kind(error: LogitscopeError) -> ErrorKind:
+    if isinstance(error, OutOfMemory):
+        return "memory"
+    return "model" if isinstance(error, ModelError) else "prompt"
 
 
 def _one_line(error: Exception) -> str:
@@ -332,12 +331,14 @@ def _exit(code: int) -> NoReturn:
 
 
 def main(backend: Backend) -> NoReturn:
-    """Serve the inherited socket named by ``--fd``."""
+    """Serve the inherited socket ``--fd``, ``--nice`` to everything else on the machine."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
-    descriptor: int = parser.parse_known_args()[0].fd
+    parser.add_argument("--nice", type=int, default=0)
+    options = parser.parse_known_args()[0]
+    descriptor: int = options.fd
     os.set_inheritable(descriptor, False)
-    os.nice(NICENESS)
+    os.nice(options.nice)
     faulthandler.enable()
     Worker(socket.socket(fileno=descriptor), backend).serve()
 

@@ -71,6 +71,7 @@ PIECES: tuple[str, ...] = (
 
 IDS = {piece: token_id for token_id, piece in enumerate(PIECES) if piece != END}
 END_ID = PIECES.index(END)
+WINDOW = 4096
 LONGEST = max(map(len, IDS))
 
 TEXTS = (
@@ -167,6 +168,10 @@ class FakeBackend:
             dropped_tokens=0,
             warnings=(PromptWarning("no-chat-template", "The fake has no chat template."),),
         )
+
+    def check(self, prompt: RenderedPrompt, settings: ProbeSettings) -> None:
+        if len(prompt.token_ids) > WINDOW:
+            raise ModelError(f"The prompt of {prompt.question_id} is too long for the fake.")
 
     def probe(
         self,
@@ -366,7 +371,7 @@ def _info(request: Load, parameters: int) -> ModelInfo:
         plan_reason="made up",
         vocab_size=len(PIECES),
         tokenizer_size=len(PIECES),
-        window=4096,
+        window=WINDOW,
         bos_id=None,
         stop_ids=[END_ID],
         has_chat_template=False,

@@ -70,7 +70,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         def start_one(*arguments: str) -> tuple[WorkerClient, queue.SimpleQueue[Event]]:
             events: queue.SimpleQueue[Event] = queue.SimpleQueue()
             client = WorkerClient(
-                events.put, tmp_path / "worker.log", command=fake_command(*arguments)
+                events.put, tmp_path / "worker.log", command=fake_command(*arguments), niceness=0
             )
             stack.enter_context(client)
             client.start()

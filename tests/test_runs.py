@@ -70,7 +70,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
         def make(*arguments: str) -> WorkerClient:
             command = fake_command(*arguments)
-            client = WorkerClient(log_path=tmp_path / "worker.log", command=command)
+            client = WorkerClient(log_path=tmp_path / "worker.log", command=command, niceness=0)
             return stack.enter_context(client)
 
         yield make
@@ -195,6 +195,7 @@ def test_results_are_stored_while_the_run_goes(
 def test_progress_counts_up_and_says_how_long(store: Store, plan: RunPlan, start: Start) -> None:
     told: list[RunProgress] = []
     execute(store, plan, start("--delay", "0.02"), on_progress=told.append)
+    assert told[-1].done == plan.planned
     done = [progress.done for progress in told]
     assert done == sorted(done)
     going = [progress for progress in told if 0 < progress.done < plan.planned]
@@ -319,7 +320,8 @@ from tests.fake_worker import fake_command
 from tests.test_runs import FORMATS, SETTINGS
 folder = Path(sys.argv[1])
 plan = plan_run("fake", str(folder / "quiz.jsonl"), FORMATS, SETTINGS, orders=2)
-client = WorkerClient(log_path=folder / "worker.log", command=fake_command("--delay", "0.1"))
+command = fake_command("--delay", "0.1")
+client = WorkerClient(log_path=folder / "worker.log", command=command, niceness=0)
 with open_store(folder / "runs.duckdb") as store:
     execute(store, plan, client, on_progress=lambda p: print(p.done, client.pid, flush=True))
 """
