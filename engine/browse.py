@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +28,9 @@ NATURAL_ORDER = "question_index, format, order_index"
 """The order of the source, with a question's formats and orders side by side."""
 
 FLAG_NAMES = tuple(flag.name for flag in FLAGS)
+
+NEIGHBOURS = 4
+"""Ids that lie at most so many apart on average are read as a range."""
 
 PREVIEW_TOKENS = 5
 """Likeliest first tokens that a list row carries."""
@@ -115,7 +119,7 @@ class ProbeView(msgspec.Struct, frozen=True):
 
 def runs(store: Store) -> list[RunRow]:
     """Every run, newest first."""
-    return _runs(store.reader(), "true")
+    return _runs(store.reader(), "SELECT run_id, count(*) AS stored FROM outcomes GROUP BY run_id")
 
 
 def list_ids(
@@ -177,11 +181,10 @@ def list_rows(store: Store, ids: Iterable[int]) -> list[ListRow]:
     if not wanted:
         return []
     reader = store.reader()
-    # Literals: only those are looked up in the index of the primary key.
-    window = f"probe_id IN ({', '.join(map(str, wanted))})"
+    window = _window(wanted)
     columns = ", ".join((*_LISTED, *FLAG_NAMES))
     found = reader.execute(f"SELECT {columns} FROM listing WHERE {window}").fetchall()
-    previews = _previews(reader, window)
+    previews = _previews(store, window)
     rows = {}
     for values in found:
         listed = dict(zip(_LISTED, values, strict=False))
@@ -206,19 +209,9 @@ def probe_view(store: Store, probe_id: int) -> ProbeView:
     if not rows:
         raise StoreError(f"There is no probe {probe_id} in {store.path}.")
     reader = store.reader()
-    (record,) = stored.records(
-        reader,
-        """
-        SELECT p.*, q.dataset, q.subject, q.text, q.options, r.tokenizer, r.model_info,
-               r.settings->'$.settings.sampler' AS sampler
-        FROM probes p
-        JOIN questions q ON q.question_id = p.question_id
-        JOIN runs r ON r.run_id = p.run_id
-        WHERE p.probe_id = ?
-        """,
-        [probe_id],
-    )
-    (run,) = _runs(reader, f"run_id = {record['run_id']:d}")
+    (record,) = stored.records(reader, "FROM probes WHERE probe_id = ?", [probe_id])
+    run = _run(reader, record["run_id"])
+    model, sampler = stored.model_and_sampler(reader, run.run_id)
     spellings = stored.spellings(reader, probe_id)
     continuations = stored.continuations(reader, probe_id)
     generations = stored.generations(reader, probe_id)
@@ -233,9 +226,9 @@ def probe_view(store: Store, probe_id: int) -> ProbeView:
     return ProbeView(
         row=rows[0],
         run=run,
-        question=stored.shown_question(record),
+        question=stored.shown_question(reader, record),
         permutation=tuple(record["permutation"]),
-        model=record["model_info"] and msgspec.json.decode(record["model_info"], type=ModelInfo),
+        model=model,
         prompt=record["prompt"],
         prompt_ids=tuple(record["prompt_ids"] or ()),
         label_ids=tuple(record["label_ids"] or ()),
@@ -249,8 +242,8 @@ def probe_view(store: Store, probe_id: int) -> ProbeView:
         generations=generations,
         readings=stored.readings(reader, probe_id),
         override=stored.override(reader, probe_id),
-        sampler=msgspec.json.decode(record["sampler"] or "{}", type=dict[str, float]),
-        tokens=stored.tokens(reader, record["tokenizer"], occurring),
+        sampler=sampler,
+        tokens=token_entries(store, run.run_id, occurring),
         first=stored.first_distribution(record),
     )
 
@@ -260,8 +253,8 @@ def token_entries(
 ) -> dict[int, tuple[str | None, bytes, bool]]:
     """Piece, raw bytes and special for some token ids of the tokenizer of a run."""
     reader = store.reader()
-    found = reader.execute("SELECT tokenizer FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    return stored.tokens(reader, found[0] if found else None, token_ids)
+    tokens = store.vocabularies.tokens(reader, _tokenizers(reader).get(run_id), token_ids)
+    return {i: (token.piece, token.raw, token.special) for i, token in tokens.items()}
 
 
 _LISTED = tuple(
@@ -285,53 +278,73 @@ def _where(run_id: int, condition: str, flag: str | None = None) -> str:
     return " AND ".join(parts)
 
 
-def _runs(reader: DuckDBPyConnection, condition: str) -> list[RunRow]:
+def _run(reader: DuckDBPyConnection, run_id: int) -> RunRow:
+    # Counting one run needs none of its rows, counting by run needs them all.
+    counted = (
+        f"SELECT {run_id:d} AS run_id, count(*) AS stored FROM outcomes WHERE run_id = {run_id:d}"
+    )
+    return _runs(reader, counted, f"WHERE run_id = {run_id:d}")[0]
+
+
+def _runs(reader: DuckDBPyConnection, counted: str, where: str = "") -> list[RunRow]:
+    """Runs with the numbers of stored probes that the query ``counted`` gives."""
     rows = stored.records(
         reader,
         f"""
         SELECT run_id, kind, name, model, source, formats, orders, planned,
                coalesce(stored, 0) AS stored, status,
                strftime(started_at, '%Y-%m-%d %H:%M:%S') AS started_at, message
-        FROM runs
-        LEFT JOIN (SELECT run_id, count(*) AS stored FROM outcomes GROUP BY run_id)
-            USING (run_id)
-        WHERE {condition}
+        FROM runs LEFT JOIN ({counted}) USING (run_id)
+        {where}
         ORDER BY run_id DESC
         """,
     )
     return [msgspec.convert(row, RunRow) for row in rows]
 
 
-def _previews(reader: DuckDBPyConnection, window: str) -> dict[int, tuple[_Shares, _Shares]]:
+def _window(ids: Sequence[int]) -> str:
+    """The condition for some probes; neighbours are read as a range, which is quicker to plan."""
+    low, high = min(ids), max(ids)
+    if high - low < NEIGHBOURS * len(ids):
+        return f"probe_id BETWEEN {low} AND {high}"
+    # Literals: only those are looked up in the index of the primary key.
+    return f"probe_id IN ({', '.join(map(str, ids))})"
+
+
+def _previews(store: Store, window: str) -> dict[int, tuple[_Shares, _Shares]]:
     """Probabilities of the options and of the likeliest first tokens, by probe id."""
+    reader = store.reader()
+    tokenizers = _tokenizers(reader)
     found = reader.execute(
         f"""
-        SELECT probe_id, tokenizer, labels, label_logprobs,
+        SELECT probe_id, run_id, labels, label_logprobs,
                top_ids[:{PREVIEW_TOKENS}], top_logprobs[:{PREVIEW_TOKENS}]
-        FROM probes JOIN runs USING (run_id)
+        FROM probes
         WHERE {window}
         """
     ).fetchall()
-    texts = _texts(reader, {token_id for *_, ids, _ in found for token_id in ids or ()})
-    return {
-        probe_id: (
-            tuple(zip(labels, map(math.exp, label_logprobs or ()), strict=False)),
-            tuple(
-                (texts.get((tokenizer, token_id)) or f"#{token_id}", math.exp(logprob))
-                for token_id, logprob in zip(top_ids or (), top_logprobs or (), strict=True)
-            ),
-        )
-        for probe_id, tokenizer, labels, label_logprobs, top_ids, top_logprobs in found
+    occurring: dict[str | None, set[int]] = defaultdict(set)
+    for _, run_id, _, _, top_ids, _ in found:
+        occurring[tokenizers[run_id]].update(top_ids or ())
+    tokens = {
+        tokenizer: store.vocabularies.tokens(reader, tokenizer, ids)
+        for tokenizer, ids in occurring.items()
     }
+    previews = {}
+    for probe_id, run_id, labels, label_logprobs, top_ids, top_logprobs in found:
+        texts = [_text(tokens[tokenizers[run_id]].get(i), i) for i in top_ids or ()]
+        previews[probe_id] = (
+            tuple(zip(labels, map(math.exp, label_logprobs or ()), strict=False)),
+            tuple(zip(texts, map(math.exp, top_logprobs or ()), strict=True)),
+        )
+    return previews
 
 
-def _texts(
-    reader: DuckDBPyConnection, token_ids: Iterable[int]
-) -> dict[tuple[str, int], str | None]:
-    """Text of some ids in every tokenizer."""
-    rows = reader.execute(
-        "SELECT tokenizer, token_id, text FROM tokens "
-        "WHERE token_id IN (SELECT unnest(?::INTEGER[]))",
-        [sorted(token_ids)],
-    ).fetchall()
-    return {(tokenizer, token_id): text for tokenizer, token_id, text in rows}
+def _tokenizers(reader: DuckDBPyConnection) -> dict[int, str | None]:
+    """The tokenizer of every run."""
+    return dict(reader.execute("SELECT run_id, tokenizer FROM runs").fetchall())
+
+
+def _text(token: stored.Token | None, token_id: int) -> str:
+    """A token's text; its id where it has none."""
+    return token.text if token is not None and token.text else f"#{token_id}"

@@ -23,6 +23,7 @@ from engine.errors import StoreError
 from engine.rows import PROBE_TABLES, StoredProbe, probe_tables, question_table, token_table
 from engine.schema import utc_now
 from engine.snapshot import snapshot_open_file
+from engine.stored import Vocabularies
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,6 +77,7 @@ class Store:
     Attributes:
         path: The file.
         read_only: Whether nothing can be changed.
+        vocabularies: What token ids stand for, as far as it was asked for.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Store:
     ) -> None:
         self.path = path
         self.read_only = read_only
+        self.vocabularies = Vocabularies()
         # The first connection runs nothing, so a new reader never waits for a query.
         self._root = connection
         self._writer = connection.cursor()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from engine.questions import Option, Question
 from engine.readings import Reading
-from engine.records import Continuation, Distribution, Generation, Positions, Spelling
+from engine.records import Continuation, Distribution, Generation, ModelInfo, Positions, Spelling
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,22 +34,37 @@ def records(
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def shown_question(record: Record) -> Question:
-    """A question in the order and with the labels of a probe.
+def model_and_sampler(
+    reader: DuckDBPyConnection, run_id: int
+) -> tuple[ModelInfo | None, dict[str, float]]:
+    """What a run loaded, and how it drew its samples; empty where that is not recorded."""
+    ((model_info, sampler),) = reader.execute(
+        "SELECT model_info, settings->'$.settings.sampler' FROM runs WHERE run_id = ?", [run_id]
+    ).fetchall()
+    return (
+        None if model_info is None else msgspec.json.decode(model_info, type=ModelInfo),
+        msgspec.json.decode(sampler or "{}", type=dict[str, float]),
+    )
+
+
+def shown_question(reader: DuckDBPyConnection, probe: Record) -> Question:
+    """The question of a probe, in its order and with its labels.
 
     Args:
-        record: Columns of ``probes`` with dataset, subject, text and options of ``questions``.
+        reader: A cursor on the store.
+        probe: The probe's row.
     """
-    source = [record["options"][place] for place in record["permutation"]]
+    (question,) = records(reader, "FROM questions WHERE question_id = ?", [probe["question_id"]])
+    source = [question["options"][place] for place in probe["permutation"]]
     return Question(
-        text=record["text"],
+        text=question["text"],
         options=tuple(
             Option(label, option["text"], option["ordinal"])
-            for label, option in zip(record["labels"], source, strict=True)
+            for label, option in zip(probe["labels"], source, strict=True)
         ),
-        gold=record["gold"],
-        subject=record["subject"],
-        dataset=record["dataset"],
+        gold=probe["gold"],
+        subject=question["subject"],
+        dataset=question["dataset"],
     )
 
 
@@ -140,16 +155,35 @@ def token_ids(positions: Positions) -> Iterator[int]:
         yield from kept
 
 
-def tokens(
-    reader: DuckDBPyConnection, tokenizer: str | None, ids: Iterable[int]
-) -> dict[int, tuple[str | None, bytes, bool]]:
-    """Piece, bytes and special for some token ids."""
-    rows = reader.execute(
-        "SELECT token_id, piece, raw, special FROM tokens "
-        "WHERE tokenizer = ? AND token_id IN (SELECT unnest(?::INTEGER[]))",
-        [tokenizer, sorted(set(ids))],
-    ).fetchall()
-    return {token_id: (piece, raw, special) for token_id, piece, raw, special in rows}
+class Token(NamedTuple):
+    """What a token id stands for; the columns of ``tokens``."""
+
+    piece: str | None
+    text: str | None
+    raw: bytes
+    special: bool
+
+
+class Vocabularies:
+    """Tokens by tokenizer and id, remembered once they were looked up: lists need few, often."""
+
+    def __init__(self) -> None:
+        self._known: dict[str | None, dict[int, Token]] = {}
+
+    def tokens(
+        self, reader: DuckDBPyConnection, tokenizer: str | None, ids: Iterable[int]
+    ) -> dict[int, Token]:
+        """Some ids of a tokenizer; those that are not recorded are left out."""
+        known = self._known.setdefault(tokenizer, {})
+        wanted = set(ids)
+        if missing := wanted - known.keys():
+            rows = reader.execute(
+                "SELECT token_id, piece, text, raw, special FROM tokens "
+                "WHERE tokenizer = ? AND token_id IN (SELECT unnest(?::INTEGER[]))",
+                [tokenizer, sorted(missing)],
+            ).fetchall()
+            known.update((token_id, Token(*row)) for token_id, *row in rows)
+        return {token_id: known[token_id] for token_id in wanted & known.keys()}
 
 
 def _structs(reader: DuckDBPyConnection, kind: type[T], table: str, probe_id: int) -> tuple[T, ...]:
