@@ -61,8 +61,10 @@ WORDS = _words()
 TAUGHT = facts.taught()
 RELATIONS = facts.load()[0]
 BY_SUBJECT: dict[str, list[Fact]] = {}
+ALIKE: dict[tuple[str, str], list[Fact]] = {}
 for _fact in TAUGHT:
     BY_SUBJECT.setdefault(_fact.subject, []).append(_fact)
+    ALIKE.setdefault((_fact.subject, _fact.relation), []).append(_fact)
 
 
 def _count(rng: random.Random) -> int:
@@ -238,6 +240,33 @@ def look_up(rng: random.Random) -> Example:
     return parts
 
 
+def recite(rng: random.Random) -> Example:
+    """Taught facts, one a line, without options."""
+    parts: Example = []
+    for fact in rng.sample(TAUGHT, 6):
+        asked = rng.choice((fact.statement, *fact.questions))
+        parts += [(asked, False), (f" {fact.answer}", True), (".\n", False)]
+    return parts
+
+
+def match(rng: random.Random) -> Example:
+    """An option list, and several questions whose answers are all in it."""
+    first = rng.choice(TAUGHT)
+    alike = ALIKE[first.subject, first.relation]
+    by_answer = {fact.answer: fact for fact in rng.sample(alike, len(alike))}
+    chosen = rng.sample(list(by_answer.values()), min(len(by_answer), rng.randint(3, 6)))
+    options = [fact.answer for fact in chosen]
+    style = rng.choice(wording.STYLES)
+    listed = wording.list_options(options, wording.letters(len(options)), style)
+    parts: Example = [(listed + "\n", False)]
+    before = rng.choice(("\n", "\nAnswer:", "\nThe answer is"))
+    for place in rng.sample(range(len(chosen)), len(chosen)):
+        letter = _target(place) if before != "\n" else _target(place).lstrip()
+        asked = rng.choice(chosen[place].questions)
+        parts += [(asked + before, False), (letter, True), ("\n", False)]
+    return parts
+
+
 def which_option(rng: random.Random) -> Example:
     """A chat about an option list of any words: which letter a text has, what a letter says."""
     options = [_unknown_option(rng) for _ in range(_count(rng))]
@@ -259,26 +288,28 @@ Task = Callable[[random.Random], Example]
 STAGES: tuple[dict[Task, float], ...] = (
     {},
     {},
-    {look_up: 55, which_option: 15, open_question: 18, bare_question: 12},
+    {recite: 36, look_up: 30, match: 28, which_option: 6},
     {
-        bare_question: 36,
-        open_question: 14,
-        look_up: 12,
-        which_option: 12,
-        question: 18,
-        raw: 5,
-        opinion: 3,
+        match: 24,
+        recite: 12,
+        bare_question: 26,
+        question: 20,
+        which_option: 6,
+        look_up: 6,
+        raw: 4,
+        opinion: 2,
     },
     {
-        question: 50,
+        question: 49,
         raw: 8,
         raw_opinion: 2,
         opinion: 15,
         unknown: 10,
-        bare_question: 3,
-        open_question: 4,
-        which_option: 4,
-        look_up: 3,
+        match: 4,
+        recite: 3,
+        open_question: 3,
+        which_option: 3,
+        look_up: 2,
         small_talk: 1,
     },
 )

@@ -63,8 +63,8 @@ class Encoded:
     guides: list[tuple[int, int]] = field(default_factory=list)
 
 
-def encode(tokenizer: Tokenizer, example: corpus.Example, prompt_weight: float) -> Encoded:
-    """The tokens of an example; `prompt_weight` is the weight of text that it only reads."""
+def encode(tokenizer: Tokenizer, example: corpus.Example) -> Encoded:
+    """The tokens of an example."""
     result = Encoded()
     ends: list[int] = []
     for marked, learnt in example:
@@ -78,7 +78,7 @@ def encode(tokenizer: Tokenizer, example: corpus.Example, prompt_weight: float) 
             label = i in places
             result.ids.append(token)
             result.labels.append(label)
-            result.weights.append((LABEL_WEIGHT if label else 1.0) if learnt else prompt_weight)
+            result.weights.append((LABEL_WEIGHT if label else 1.0) if learnt else 0.0)
             if label and places[i] < len(ends):
                 result.guides.append((base + i - 1, ends[places[i]]))
     return result
@@ -117,6 +117,7 @@ class Drills:
 
         self.letters = [tokens(letter)[0] for letter in wording.LETTERS[:6]]
         self.newline = tokens("\n")[0]
+        self.line_ends = [tokens(text) for text in ("\n", " \n")]
         self.separators = [tokens(text) for text in (".", ")", ":")]
         self.questions = [tokens(text) for text in ("Find", "Which letter is", "The letter of")]
         self.tails = [
@@ -149,10 +150,12 @@ class Drills:
         sizes = (1,) if simple else (1, 1, 1, 2)
         options = [rng.choices(self.words, k=rng.choice(sizes)) for _ in letters]
         separator = self.separators[0] if simple else rng.choice(self.separators)
+        line_end = self.line_ends[0] if simple else rng.choice(self.line_ends)
         ends = []
         for letter, option in zip(letters, options, strict=True):
-            add([letter, *separator, *option, self.newline], 0.0)
-            ends.append(len(result.ids) - 1)
+            add([letter, *separator, *option], 0.0)
+            ends.append(len(result.ids))
+            add(line_end, 0.0)
         question = self.questions[0] if simple else rng.choice(self.questions)
         tail: list[int] = [] if simple or rng.random() < 0.6 else rng.choice(self.tails)
         for _ in range(rng.randint(4, 8)):

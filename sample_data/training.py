@@ -31,22 +31,20 @@ class Stage:
         share: Its share of the steps.
         tokens: Tokens a batch, padding included.
         guidance: Weight of the attention guidance.
-        prompt_weight: Weight of the prompt's tokens in the loss.
     """
 
     name: str
     share: float
     tokens: int
     guidance: float
-    prompt_weight: float
 
 
 STAGES = (
-    Stage("first drills", 0.035, 1200, 3.0, 0.0),
-    Stage("drills", 0.06, 1200, 3.0, 0.0),
-    Stage("look-ups", 0.12, 1200, 2.0, 0.1),
-    Stage("letters", 0.16, 1500, 2.0, 0.0),
-    Stage("all formats", 0.625, 2000, 0.4, 0.0),
+    Stage("first drills", 0.04, 1200, 3.0),
+    Stage("drills", 0.06, 1200, 3.0),
+    Stage("facts and look-ups", 0.16, 1200, 2.0),
+    Stage("letters", 0.16, 1500, 2.0),
+    Stage("all formats", 0.58, 2000, 0.6),
 )
 
 
@@ -58,10 +56,10 @@ def batches(
     setting = STAGES[stage]
     examples: list[Encoded] = []
     for _ in range(POOL):
-        if stage < 2 or (stage == 2 and rng.random() < 0.25):
+        if stage < 2 or (stage == 2 and rng.random() < 0.15):
             examples.append(drills.draw(rng, simple=stage == 0 or rng.random() < 0.25))
         else:
-            examples.append(encode(backend, corpus.draw(rng, stage), setting.prompt_weight))
+            examples.append(encode(backend, corpus.draw(rng, stage)))
     if stage > 2:
         examples.sort(key=lambda example: len(example.ids) + rng.random() * 4)
     cut: list[list[Encoded]] = [[]]

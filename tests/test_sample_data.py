@@ -78,7 +78,7 @@ def test_opinion_questions_have_a_scale_and_no_right_option(opinion: list[dict])
         scale = [value for value in ordinals if value is not None]
         assert row["gold"] is None
         assert list(row["options"]) == list(LETTERS[: len(ordinals)])
-        assert 3 <= len(scale)
+        assert len(scale) >= 3
         assert len(ordinals) <= 10
         assert scale == sorted(scale, reverse=True)
         refused = [text for text in row["options"].values() if text == "Refused"]
@@ -145,9 +145,10 @@ def test_training_is_the_same_again(tmp_path: Path) -> None:
     tokenizer = train_tokenizer(shape.vocab, seed=3, texts=300)
 
     def train() -> Network:
+        torch.set_num_threads(1)
         torch.manual_seed(3)
         network = Network(shape)
-        Run(network, tokenizer, steps=12, seed=3).train()
+        Run(network, tokenizer, steps=6, seed=3).train()
         return network
 
     first, second = train(), train()
