@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -10,33 +11,56 @@ import pytest
 MODEL_LIBRARIES = ("torch", "transformers")
 FRONT_LIBRARIES = ("duckdb", "textual")
 
-FRONT = ("tui.cli", "tui.app", "engine.client", "engine.runs", "engine.store", "engine.browse")
-BACK = ("engine.probe", "engine.model", "engine.sampling")
+FRONT = (
+    "engine.client",
+    "engine.browse",
+    "engine.store",
+    "engine.runs",
+    "engine.demo",
+    "tui.cli",
+    "tui.app",
+)
+BACK = ("engine.sampling", "engine.model", "engine.probe")
+LIGHT = ("engine.worker", "tests.fake_worker")
+
+IMPORT_ALL = """
+import importlib, json, sys
+modules, libraries = json.loads(sys.argv[1])
+culprits = {}
+for module in modules:
+    importlib.import_module(module)
+    for library in libraries:
+        if library in sys.modules:
+            culprits.setdefault(library, module)
+print(json.dumps(culprits))
+"""
 
 
-def loaded_by(module: str, libraries: tuple[str, ...]) -> list[str]:
-    """Which of some libraries a fresh interpreter has loaded after importing a module."""
-    code = f"import sys, {module}; print(*(name for name in {libraries!r} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+def culprits(modules: tuple[str, ...], libraries: tuple[str, ...]) -> dict[str, str]:
+    """Import modules in a fresh interpreter; which of them was the first to load a library."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, json.dumps([modules, libraries])],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
-@pytest.mark.parametrize("module", FRONT)
-def test_the_front_loads_no_model_library(module: str) -> None:
-    assert loaded_by(module, MODEL_LIBRARIES) == []
+def test_the_front_loads_no_model_library() -> None:
+    assert culprits(FRONT, MODEL_LIBRARIES) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", BACK)
-def test_the_probe_loads_no_store_and_no_screen(module: str) -> None:
-    assert loaded_by(module, FRONT_LIBRARIES) == []
+def test_the_probe_loads_no_store_and_no_screen() -> None:
+    assert culprits(BACK, FRONT_LIBRARIES) == {}
 
 
-@pytest.mark.parametrize("module", ["engine.worker", "tests.fake_worker"])
-def test_the_worker_starts_light(module: str) -> None:
+def test_the_worker_starts_light() -> None:
     """The message loop is up before torch is: the first stage can be told at once."""
-    assert loaded_by(module, MODEL_LIBRARIES + FRONT_LIBRARIES) == []
+    assert culprits(LIGHT, MODEL_LIBRARIES + FRONT_LIBRARIES) == {}
 
 
 def test_the_check_would_notice() -> None:
-    assert loaded_by("duckdb", FRONT_LIBRARIES) == ["duckdb"]
+    assert culprits(("json", "engine.store"), FRONT_LIBRARIES) == {"duckdb": "engine.store"}
