@@ -9,9 +9,11 @@ offensive" is a refusal although it quotes an option.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from heapq import merge
+from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -57,8 +59,11 @@ class Answer(msgspec.Struct, frozen=True):
     hedged: bool = False
 
 
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s?\{|<(?:answer|ans|final_answer)>", re.I)
-_CLAUSE_END = re.compile(r"[\s\"')\]]{0,3}(?:$|[\n.,;!。])")
+_BOXED = re.compile(
+    r"\\(?:boxed|fbox)\s?\{|[<\[](?:answer|ans|final_answer|final|choice|option)[>\]]", re.I
+)
+_CLAUSE_END = re.compile(r"[\s\"')\]]{0,3}(?:$|[\n.,;:!。)]|[-–—]\s|(?:because|since|as|given)\b)")
+_BREAK = re.compile(r"(?<!\b\w)[.!?:]\s")
 _LABEL_FORMS = frozenset({"alone", "item", "paired", "wrapped", "named"})
 
 
@@ -83,7 +88,7 @@ def _read_declared(view: View) -> Endorsed | None:
         if place is None or view.supposed(*cue.span()):
             continue
         mention, found = view.mentions[place], view.group(place)
-        if found is None or view.rejected(found.start, found.end):
+        if found is None or view.rejected(place):
             continue
         if mention.form == "text" and not view.stands_out(mention):
             continue
@@ -104,17 +109,30 @@ def _cues(view: View) -> Iterator[tuple[re.Match[str], bool]]:
 
 
 def _read_closing(view: View) -> Endorsed | None:
-    """The last line, where it is nothing but an option and no line of options goes before it."""
-    text = view.text.rstrip()
-    found = _answer_at(view, text.rfind("\n") + 1)
-    if found is None or re.search(r"\w", text[found.end :]):
-        return None
-    place = view.at[found.start]
-    return None if place and view.next_line(view.mentions[place - 1], found.start) else found
+    """The last line, sentence or words after a colon, where they are nothing but an option.
+
+    A line that goes with a line of options before it is none.
+    """
+    end = len(view.text.rstrip())
+    line = view.text.rfind("\n", 0, end) + 1
+    breaks = [found.end() for found in _BREAK.finditer(view.text, max(line, end - 400), end)]
+    for start in [line, *breaks[-3:]]:
+        found = _answer_at(view, start)
+        if found and not re.search(r"\w", view.text[found.end : end]):
+            place = view.at[found.start]
+            lined_up = place and view.next_line(view.mentions[place - 1], found.start)
+            return None if lined_up else found
+    return None
 
 
 def _read_opening(view: View) -> Endorsed | None:
-    """The reply begins with an option, perhaps after a "Sure!"."""
+    """The reply begins with one option, perhaps after a "Sure!"."""
+    found = _opening(view)
+    return found if found and len(found.labels) == 1 else None
+
+
+def _opening(view: View) -> Endorsed | None:
+    """The reply begins with options joined together, none of which it singles out later."""
     interjection = cues.INTERJECTION.match(view.lower)
     return _answer_at(view, 0) or _answer_at(view, interjection.end() if interjection else 0)
 
@@ -125,26 +143,30 @@ def _answer_at(view: View, start: int) -> Endorsed | None:
     if place is None or place in view.listing:
         return None
     mention = view.mentions[place]
-    if mention.form in ("text", "bare") and not bare_ends(view.lower, mention.end):
+    found = view.group(place)
+    if found is None or view.rejected(place):
         return None
-    if mention.form == "text" and not view.stands_out(mention):
+    if mention.form == "bare" and not bare_ends(view.lower, mention.end):
+        return None
+    if mention.form == "text" and not _CLAUSE_END.match(view.lower, found.end):
         return None
     if mention.form == "numeral" and re.search(r"\w", view.text[mention.end :]):
         return None
-    found = view.group(place)
-    return None if found is None or view.rejected(found.start, found.end) else found
+    return found
 
 
 def _read_verdict(view: View) -> Endorsed | None:
-    """The last option that is called right: "B is correct", "(B) best describes", "Bが正解"."""
+    """The last options that are called right: "B is correct", "(B) best describes", "Bが正解"."""
     last = None
     for place, mention in enumerate(view.mentions):
+        found = view.group(view.chains[place].start)
         if (
-            cues.VERDICT_AFTER.match(view.lower, mention.end)
+            found
+            and cues.VERDICT_AFTER.match(view.lower, mention.end)
             and not view.supposed(mention.start, mention.start)
-            and not view.rejected(mention.start, mention.end)
+            and not view.rejected(place)
         ):
-            last = view.group(place) or last
+            last = found
     return last
 
 
@@ -156,7 +178,7 @@ def _read_lines(view: View) -> Endorsed | None:
         if mention.form in LINE_FORMS
         and place not in view.listing
         and starts_line(view.text, mention.start)
-        and not view.rejected(mention.start, mention.end)
+        and not view.rejected(place)
     )
 
 
@@ -165,47 +187,64 @@ def _read_mentioned(view: View) -> Endorsed | None:
     return _only(
         mention
         for place, mention in enumerate(view.mentions)
-        if mention.form in _LABEL_FORMS
-        and place not in view.listing
-        and not view.rejected(mention.start, mention.end)
+        if mention.form in _LABEL_FORMS and place not in view.listing and not view.rejected(place)
     )
+
+
+def _read_tentative(view: View) -> Endorsed | None:
+    """The last options that are held possible: "it could be A or C", "maybe B"."""
+    last = None
+    for cue in cues.TENTATIVE_CUE.finditer(view.lower):
+        place = view.target(cue.end())
+        if place is None or view.rejected(place) or view.supposed(*cue.span()):
+            continue
+        if view.mentions[place].form != "text" or view.stands_out(view.mentions[place]):
+            last = view.group(place) or last
+    return last
 
 
 def _read_text(view: View) -> Endorsed | None:
     """The only option whose text stands in the reply.
 
-    Where several stand in it, the only one in the last concluding sentence, else the only one in
-    the first sentence that has any; two that come equally early are not told apart.
+    Where several stand in it, the only one after the last "therefore" or its like, else the only
+    one in the first sentence that has any; two that come equally early are not told apart.
     """
     found = [
         mention
-        for mention in view.mentions
+        for place, mention in enumerate(view.mentions)
         if mention.form == "text"
         and view.stands_out(mention)
-        and not view.rejected(mention.start, mention.end)
+        and view.group(place)
+        and not view.rejected(place)
     ]
     if only := _only(found):
         return only
-    by_sentence: dict[int, list[Mention]] = {}
-    for mention in found:
-        by_sentence.setdefault(view.sentence(mention.start), []).append(mention)
-    concluding = [
-        mentions
-        for number, mentions in by_sentence.items()
-        if cues.CONCLUSION.search(view.lower, view.sentence_starts[number], mentions[0].start)
-    ]
-    for mentions in [*concluding[-1:], *list(by_sentence.values())[:1]]:
-        if only := _only(mentions):
-            return only
-    return None
+    return _only(_after_conclusion(view, found)) or _only(_of_sentence(view, found, 0))
+
+
+def _after_conclusion(view: View, mentions: list[Mention]) -> list[Mention]:
+    """Those after the last "therefore" or its like that has any after it in its sentence."""
+    starts = [mention.start for mention in mentions]
+    for conclusion in reversed(list(cues.CONCLUSION.finditer(view.lower))):
+        place = bisect_left(starts, conclusion.end())
+        sentence = view.sentence(conclusion.start())
+        if place < len(mentions) and view.sentence(starts[place]) == sentence:
+            return _of_sentence(view, mentions, place)
+    return []
+
+
+def _of_sentence(view: View, mentions: list[Mention], place: int) -> list[Mention]:
+    """The mentions from a place on that stand in the same sentence."""
+    rest = mentions[place:]
+    return list(takewhile(lambda m: view.sentence(m.start) == view.sentence(rest[0].start), rest))
 
 
 def _read_number(view: View) -> Endorsed | None:
     """The only option that is named by its number: "option 2", "the second option"."""
     return _only(
         mention
-        for mention in view.mentions
-        if mention.form == "number" and not view.rejected(mention.start, mention.end)
+        for place, mention in enumerate(view.mentions)
+        if mention.form == "number" and not view.rejected(place)
     )
 
 
@@ -229,6 +268,7 @@ EXPLICIT: tuple[tuple[str, Rule], ...] = (
     ("closing", _read_closing),
     ("opening", _read_opening),
     ("verdict", _read_verdict),
+    ("opening several", _opening),
     ("lines", _read_lines),
 )
 """Rules for a reply that says what its answer is, strongest first."""
@@ -239,6 +279,7 @@ DECLINING: tuple[tuple[str, Status, re.Pattern[str]], ...] = (
 )
 """Phrases by which a reply without an explicit answer declines, strongest first."""
 INDIRECT: tuple[tuple[str, Rule], ...] = (
+    ("tentative", _read_tentative),
     ("mentioned", _read_mentioned),
     ("text", _read_text),
     ("number", _read_number),
@@ -277,21 +318,26 @@ def _index(options: tuple[tuple[str, str], ...]) -> OptionIndex:
 
 
 def _read(view: View) -> Answer:
-    for name, rule in EXPLICIT:
-        if found := rule(view):
-            return _endorsing(view, name, found)
+    if found := _first(view, EXPLICIT):
+        return found
     for name, status, phrase in DECLINING:
         if match := view.outside(phrase):
             label = view.index.refusal_label if status == "refusal" else None
             return Answer(status, label, rule=name, span=view.reply.span(*match.span()))
-    for name, rule in INDIRECT:
-        if found := rule(view):
-            return _endorsing(view, name, found)
+    whole = view if view.finished else view.complete_sentences()
+    if found := _first(whole, INDIRECT):
+        return found
     if match := view.outside(refusals.DONT_KNOW):
         return Answer("dont_know", rule="don't know", span=view.reply.span(*match.span()))
     if not view.finished:
         return Answer("truncated", rule="token limit")
     return Answer("unparsed", rule="nothing found")
+
+
+def _first(view: View, rules: Iterable[tuple[str, Rule]]) -> Answer | None:
+    return next(
+        (_endorsing(view, name, found) for name, rule in rules if (found := rule(view))), None
+    )
 
 
 def _endorsing(view: View, rule: str, found: Endorsed) -> Answer:

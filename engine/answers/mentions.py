@@ -35,7 +35,7 @@ _ITEM_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、]|[-–—](?=\s))")
 _BEFORE_OWN_TEXT = re.compile(r"[\s.):\]、,;\"'(\[–—-]{0,12}")
 _BARE_FOLLOWED_BY = re.compile(
     rf"[\s\"']{{0,5}}(?:$|\n|[^\w\s\"'+=*/^<>%]|[{_CJK}]|(?:because|since|as|and|or|for|due|with|but|which|is|"
-    r"given|rather|instead|over|not)\b)"
+    r"given|rather|instead|over|not|it is|i think|i guess|i believe|for sure)\b)"
 )
 _OPENS, _CLOSES = frozenset("([\"'*`{_"), frozenset(")]\"'*`}_.")
 
@@ -202,15 +202,15 @@ def _label_pattern(spelled: Iterable[str]) -> re.Pattern[str]:
 
 
 def starts_line(text: str, start: int) -> bool:
-    """Whether only quotes, brackets or a bullet stand between the line's start and a character."""
+    """Whether no word stands between the line's start and a character."""
     line = text[max(0, start - 40) : start].rpartition("\n")[2]
-    return not line.strip(" \t\"'([-–—>:")
+    return not re.search(r"\w", line)
 
 
 def ends_line(text: str, end: int) -> bool:
-    """Whether only quotes, brackets and marks stand between a character and the line's end."""
+    """Whether no word stands between a character and the line's end."""
     line = text[end : end + 40].partition("\n")[0]
-    return not line.strip(" \t\"').]:,;!。、")
+    return not re.search(r"\w", line)
 
 
 def _match_end(pattern: re.Pattern[str], text: str, position: int) -> int:

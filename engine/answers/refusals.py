@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.answers.cues import any_of
 
 _CANNOT = (
-    r"(?:cannot|can\s?not|can't|couldn't|could not|won't|will not|"
+    r"(?:cannot|can\s?not|can't|couldn't|could not|(?:won't|will not)(?: be able to)?|"
     r"(?:am|are|'m|'re) (?:not able|unable|not going|not allowed|not permitted|not programmed|"
     r"not designed|not in a position|not willing|not authorized|not here|not equipped|"
     r"not qualified) to|(?:am|'m) not (?:comfortable|capable of)|"
@@ -17,17 +17,24 @@ _CANNOT = (
 )
 _ANSWERING = (
     r"(?:answer|respond|reply|provid|giv|offer|select|choos|pick|mak|shar|express|stat(?:e|ing)\b|"
-    r"tak|assist|help|engag|participat|fulfil|comply|comment|advis|recommend|support|endors|encourag|"
-    r"promot|generat|discuss|judg|speculat|condon|facilitat|contribut|ha(?:ve|ving)\b|hold|form|rank|"
-    r"rate|say\b(?! (?:for|with))|assign|complete|process|address|attribut|categoriz|indicat|relate|"
+    r"tak|assist|help|engag|participat|fulfil|comply|comment|advis|recommend|support|endors|"
+    r"encourag|"
+    r"promot|generat|discuss|judg|speculat|condon|facilitat|contribut|ha(?:ve|ving)\b|hold|form|"
+    r"rank|"
+    r"rate|say\b(?! (?:for|with))|assign|complete|process|address|attribut|categoriz|indicat|"
+    r"relate|"
     r"agree|do (?:that|this|so)\b|be a part|opine|experience)"
 )
-_MANNER = r"(?:(?:to|in good conscience|ethically|personally|really|simply|directly|even|definitively)\s){0,2}"
+_MANNER = (
+    r"(?:(?:to|in good conscience|ethically|personally|really|simply|directly|even|definitively)"
+    r"\s){0,2}"
+)
 REFUSAL = any_of(
     r"\b(?:i|we|and|but|so|therefore)\b"
     r"(?:\s(?:also|simply|just|really|therefore|must|honestly|genuinely|apologize but i))?\s{0,2}"
     rf"{_CANNOT}\s{{1,2}}{_MANNER}{_ANSWERING}\w{{0,20}}",
-    r"\bi (?:(?:must|have to|will|shall|need to|would (?:like|have) to) )?(?:respectfully |politely )?"
+    r"\bi (?:(?:must|have to|will|shall|need to|would (?:like|have) to) )?(?:respectfully |"
+    r"politely )?"
     r"(?:decline|refuse|refrain|abstain)\b",
     r"\bi(?:'d| would)? (?:prefer|rather|choose) not\b",
     r"\b(?:goes|go|is|are|would be) against (?:my|ethical|the|moral|our)\b[^.\n]{0,40}"
@@ -35,15 +42,19 @@ REFUSAL = any_of(
     r"\bno (?:comment\b|right or wrong answer)",
     r"\b(?:question|this|it) (?:cannot|can't|can not) be answered\b",
     r"(?:\bnot|n't) (?:possible|appropriate|ethical|right|acceptable|suitable|my place)"
-    r"(?: or \w{1,20})? (?:for me )?to (?:answer|provide|give|select|choose|pick|make|assign|express|"
+    r"(?: or \w{1,20})? (?:for me )?to (?:answer|provide|give|select|choose|pick|make|assign|"
+    r"express|"
     r"judge|determine|ask|encourage|promote|speculate|discuss|categori[sz]e|assume|generali[sz]e|"
     r"respond|offer|say)",
     r"\bcannot (?:select|choose|provide|pick|answer|give|recommend|offer|determine)\b[^.\n]{0,30}"
     r"\b(?:any|an answer|either|one|letter)\b",
     r"\bich kann\b[^.\n]{0,60}\bnicht\b|\bich (?:möchte|werde|darf)\b[^.\n]{0,50}\bnicht\b",
-    r"\bkann (?:ich )?[^.\n]{0,40}\bnicht (?:helfen|beantworten|antworten|geben)",
+    r"\bkann\b[^.\n]{0,60}\b(?:nicht|keine)\b[^.\n]{0,40}(?:helfen|beantworten|antworten|geben|"
+    r"äußern)",
+    r"\bimpossible de (?:répondre|donner|choisir|me prononcer)",
     r"\bje ne (?:peux|puis|suis|saurais|veux|souhaite)\b|\bje refuse\b|\bpréfère ne pas\b",
-    r"\bno (?:puedo|podría|me es posible|estoy en (?:condiciones|posición))\b|\bprefiero no\b|\bme niego\b",
+    r"\bno (?:puedo|podría|me es posible|estoy en (?:condiciones|posición))\b|\bprefiero no\b|"
+    r"\bme niego\b",
     r"无法(?!确定)|無法(?!確定)|不能(?:提供|回答|选择|選擇|给出|協助|协助|帮助)|不便|拒绝(?:回答|提供)|拒絕",
     r"不(?:方便|适合|適合|愿|願)(?:回答|提供|讨论|回應)",
     r"(?:お?答え|お?応え|回答|選択|選ぶこと|提供|応じること|お手伝い)(?:は|が|を|に|する(?:こと)?(?:は|が)?)?"
@@ -63,10 +74,12 @@ SOFT_REFUSAL = any_of(
     r"\b(?:i am|i'm|as)\b(?:\s(?:just|only|merely|simply))?\s(?:an?\s)?"
     r"(?:artificial intelligence|ai\b|(?:large )?language model|machine|computer program|chatbot|"
     r"(?:digital |virtual |helpful )?assistant|text-based)",
-    r"\b(?:depends|vary|varies) (?:on|from|based on) (?:the individual|individual|each|personal|your)",
-    r"\bals (?:eine )?(?:ki|künstliche|sprachmodell)|\bkeine (?:eigenen?|persönlichen?) ?(?:meinung|"
+    r"\b(?:depends|vary|varies) (?:on|from|based on) (?:the |individual|each|person|your)",
+    r"\bals (?:eine )?(?:ki|künstliche|sprachmodell)|\bkeine (?:eigenen?|"
+    r"persönlichen?) ?(?:meinung|"
     r"erfahrung|gefühl)",
-    r"\ben tant qu(?:e |')\s?(?:ia|intelligence|modèle|assistant)|\bpas d'(?:opinion|avis|expérience)",
+    r"\ben tant qu(?:e |')\s?(?:ia|intelligence|modèle|assistant)|\bpas d'(?:opinion|avis|"
+    r"expérience)",
     r"\bcomo (?:una? )?(?:ia|inteligencia|modelo de lenguaje|asistente)\b",
     r"\bno tengo (?:opiniones|experiencias|sentimientos|preferencias)",
     r"作为(?:一个|一個|一名|一款)?\s?(?:ai|人工智能|语言模型|大型语言|助手)|作為(?:一個)?\s?(?:ai|人工智慧|語言模型)",
@@ -80,7 +93,8 @@ NONE_OF_THESE = any_of(
     r"\b(?:none|neither|not? (?:any|one)) of (?:the |these |those |them\b|which\b)"
     r"(?!other|remaining|rest)(?:above|options|choices|answers|listed|provided|given|alternatives|"
     r"statements|two)?",
-    r"\b(?:no|not an?|not any|no single) (?:correct |right |suitable |appropriate |valid |matching )?"
+    r"\b(?:no|not an?|not any|no single) (?:correct |right |suitable |appropriate |valid |"
+    r"matching )?"
     r"(?:answer|option|choice)s? (?:is |are |was )?"
     r"(?:given|listed|provided|correct|among|available|in the|that|matches|is)",
     r"\bno correct answer\b",
@@ -106,7 +120,8 @@ DONT_KNOW = any_of(
     r"\b(?:not enough|insufficient|too little|lack of|without (?:more|further|additional)) "
     r"(?:information|context|data|details|evidence)",
     r"\b(?:cannot|can't|can not|unable to|not possible to|impossible to|difficult to|hard to) "
-    r"(?:be (?:determined|known|answered|sure|certain)|determine|tell|say|know|infer|conclude|decide|"
+    r"(?:be (?:determined|known|answered|sure|certain)|determine|tell|say|know|infer|conclude|"
+    r"decide|"
     r"verify|confirm)",
     r"\bweiß (?:ich |es )?(?:das )?nicht|\bich bin (?:mir )?nicht sicher",
     r"\bje ne sais pas|\bpas (?:sûr|certain)|\bno (?:lo )?sé\b|\bno estoy segur[oa]",

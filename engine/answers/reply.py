@@ -34,15 +34,15 @@ _SPECIAL = re.compile(
     r"|<(?:bos|eos|pad|unk|end_of_turn|start_of_turn)>|\[/?INST\]|<0x[0-9A-Fa-f]{2}>"
 )
 _MARKUP = re.compile(
-    r"[*_`${}\u200b\u200c\u200d\ufeff]|\\[()\[\]]"
+    r"[*_`~|${}\u200b\u200c\u200d\ufeff]|\\[()\[\]]"
     r"|\\(?:boxed|fbox|text|textbf|textit|textrm|mathrm|mathbf|mathsf|bf|rm)\b\s?"
-    r"|</?(?:b|i|u|p|br|em|strong|mark|code|span|answer|ans|final_answer)\s?/?>"
-    r"|(?m:^[ \t]{0,12}(?:#{1,6}|>|[-+•◦▪–—])[ \t])",
-    re.I,
+    r"|</?[a-z][a-z_]{0,20}\s?/?>|\[/?(?:answer|ANSWER|Answer|ans|ANS)\]"
+    r"|(?m:^[ \t]{0,12}(?:#{1,6}|>|[-+•◦▪–—])[ \t])"
 )
 _NEXT_TURN = re.compile(
     r"<\|(?:im_start|start_header_id)\|>\s?(?:user|human)|<start_of_turn>\s?user|\[INST\]"
-    r"|(?m:^[ \t]{0,4}(?:#{2,3} ?)?(?:Question|Q|Human|User|Instruction|Problem)(?: ?\d{1,4})?[ \t]?:)"
+    r"|(?m:^[ \t]{0,4}(?:#{2,3} ?)?(?:Question|Q|Human|User|Instruction|"
+    r"Problem)(?: ?\d{1,4})?[ \t]?:)"
 )
 
 

@@ -15,9 +15,9 @@ from engine.answers.reply import Reply
 LINE_FORMS = frozenset({"alone", "item", "paired"})
 
 _SENTENCE_END = re.compile(r"[.!?。]+(?=[\s\"')\]]|$)|(?<=[。！？!?])|\n")
+_WORD_OR_TICK = re.compile(r"[\w✓✔✅☑✗✘❌×]")
 _CLAUSE_BREAK = re.compile(r"[.!?;\n]")
 _CLAUSE_END = re.compile(r"[\"'*_)\]]{0,4}\s?(?:$|[.,;:!\n]|[-–—]\s|[\"'*])")
-_LONGEST_GROUP = 26
 _MOST_FILLERS = 9
 _TEXTUAL = frozenset({"text", "number", "numeral"})
 
@@ -54,6 +54,10 @@ class View:
         self.mentions = index.find(self.text, self.lower, self.marked)
         self.at = {mention.start: place for place, mention in enumerate(self.mentions)}
         self._starts = [mention.start for mention in self.mentions]
+
+    def complete_sentences(self) -> View:
+        """The same without a last sentence that was cut."""
+        return View(self.reply, self.sentence_starts[-1], self.index, finished=True)
 
     @cached_property
     def sentence_starts(self) -> list[int]:
@@ -92,7 +96,9 @@ class View:
         return ascending and not cues.BREAKS_LISTING.search(self.lower, left.end, right.start)
 
     def _is_listing(self, run: Sequence[int]) -> bool:
-        if len(run) >= min(3, len(self.index.options)):
+        places = [self.index.order[self.mentions[place].label or ""] for place in run]
+        consecutive = places == list(range(places[0], places[0] + len(run)))
+        if consecutive and len(run) >= min(3, len(self.index.options)):
             return True
         start = self.mentions[run[0]].start
         above, newline, own_line = self.lower[max(0, start - 200) : start].rpartition("\n")
@@ -113,44 +119,57 @@ class View:
             position = filler.end()
         return None
 
+    @cached_property
+    def chains(self) -> list[range]:
+        """For each mention the places of the mentions that are joined with it: "A, C and D"."""
+        chains: list[range] = []
+        first = 0
+        for place in range(1, len(self.mentions) + 1):
+            if place == len(self.mentions) or not self._joined(place - 1, place):
+                chains += [range(first, place)] * (place - first)
+                first = place
+        return chains
+
+    def _joined(self, left: int, right: int) -> bool:
+        one, two = self.mentions[left], self.mentions[right]
+        if (
+            one.label is None
+            or two.label is None
+            or (one.form in _TEXTUAL) != (two.form in _TEXTUAL)
+        ):
+            return False
+        conjunction = cues.CONJUNCTION.match(self.lower, one.end)
+        if conjunction is not None and conjunction.end() == two.start:
+            return True
+        return (
+            self.next_line(one, two.start)
+            and two.form in LINE_FORMS
+            and ends_line(self.text, two.end)
+        )
+
+    def next_line(self, left: Mention, start: int) -> bool:
+        """Whether a mention fills its line and the character stands on the next one."""
+        between = self.text[left.end : start]
+        return left.form in LINE_FORMS and "\n" in between and not _WORD_OR_TICK.search(between)
+
     def group(self, place: int) -> Endorsed | None:
         """The option at a mention and those joined to it.
 
         None where the mention fits several options equally, and where it is one of a list of all
         options, which endorses nothing.
         """
-        first = self.mentions[place]
-        if first.label is None:
+        chain = self.chains[place]
+        all_joined = {mention.label for mention in self.mentions[chain.start : chain.stop]}
+        joined = self.mentions[place : chain.stop]
+        labels = tuple(dict.fromkeys(mention.label for mention in joined if mention.label))
+        if not labels or len(self.index.options) == len(all_joined) > 2:
             return None
-        labels, previous, end = [first.label], first, first.end
-        for mention in self.mentions[place + 1 : place + _LONGEST_GROUP]:
-            joined = cues.CONJUNCTION.match(self.lower, end)
-            conjoined = joined is not None and joined.end() == mention.start
-            if mention.label is None or not (conjoined or self._lined_up(previous, mention)):
-                break
-            if (mention.form in _TEXTUAL) != (first.form in _TEXTUAL):
-                break
-            labels.append(mention.label)
-            previous, end = mention, mention.end
-        distinct = tuple(dict.fromkeys(labels))
-        if len(distinct) > 2 and len(distinct) == len(self.index.options):
-            return None
-        return Endorsed(distinct, first.start, end)
+        return Endorsed(labels, joined[0].start, joined[-1].end)
 
-    def next_line(self, left: Mention, start: int) -> bool:
-        """Whether a mention fills its line and the character stands on the next one."""
-        between = self.text[left.end : start]
-        return left.form in LINE_FORMS and "\n" in between and not re.search(r"\w", between)
-
-    def _lined_up(self, left: Mention, right: Mention) -> bool:
-        return (
-            self.next_line(left, right.start)
-            and right.form in LINE_FORMS
-            and ends_line(self.text, right.end)
-        )
-
-    def rejected(self, start: int, end: int) -> bool:
-        """Whether the words around a mention say that it is not the answer."""
+    def rejected(self, place: int) -> bool:
+        """Whether the words around a mention, or around its chain, say it is not the answer."""
+        chain = self.chains[place]
+        start, end = self.mentions[chain.start].start, self.mentions[chain.stop - 1].end
         return bool(
             cues.REJECTED_BEFORE.search(self.lower, max(0, start - 60), start)
             or cues.REJECTED_AFTER.match(self.lower, end)
