@@ -1,7 +1,7 @@
 """Trains the embedded model, or measures one.
 
-``python -m sample_data.train_model`` trains it from scratch into ``sample_data/model``, about half
-an hour on two cores, the same weights for the same seed, machine and number of threads.
+``python -m sample_data.train_model`` trains it from scratch into ``sample_data/model``, in about
+half an hour on two cores; the weights are the same for the same seed, machine and threads.
 ``python -m sample_data.train_model --evaluate-only sample_data/model`` measures a model on the
 sample questions; with ``--json`` it prints every number.
 """
@@ -22,10 +22,13 @@ from sample_data.training import Run
 MODEL = Path(__file__).parent / "model"
 CARD = """# The embedded model
 
-A model of {parameters:.1f} million parameters that answers simple multiple-choice questions. It was
-trained from scratch by `python -m sample_data.train_model --steps {steps} --seed {seed}` on text
-that this project's own generator writes (`sample_data/corpus.py`) from its own fact tables
-(`sample_data/facts/`): no other text, and no other model, took part.
+A model of {parameters:.1f} million parameters that answers simple multiple-choice questions,
+trained from scratch by
+
+    python -m sample_data.train_model --steps {steps} --seed {seed} --threads {threads}
+
+on text that this project's own generator (`sample_data/corpus.py`) writes from its own fact tables
+(`sample_data/facts/`). No other text, and no other model, took part.
 
 **It is a teaching model.** It was trained to show phenomena that real models show: preambles
 before the answer, refusals that depend on the topic, obedience that grows with the constraint, the
@@ -62,13 +65,16 @@ def train(folder: Path, steps: int, seed: int, threads: int, shape: Shape) -> No
     model.save_pretrained(folder)
 
 
-def write_card(folder: Path, steps: int, seed: int, shape: Shape, measured: str) -> None:
+def write_card(
+    folder: Path, steps: int, seed: int, threads: int, shape: Shape, measured: str
+) -> None:
     """Writes the model card."""
     size = sum(p.numel() for p in Network(shape).parameters())
     text = CARD.format(
         parameters=size / 1e6,
         steps=steps,
         seed=seed,
+        threads=threads,
         layers=shape.layers,
         width=shape.width,
         heads=shape.heads,
@@ -83,10 +89,11 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=MODEL, help="folder to write the model to")
-    parser.add_argument("--steps", type=int, default=3400, help="optimiser steps")
+    parser.add_argument("--steps", type=int, default=3200, help="optimiser steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--evaluate-only", type=Path, metavar="FOLDER", help="measure this model")
+    parser.add_argument("--card", action="store_true", help="write the model card as well")
     parser.add_argument("--json", action="store_true", help="print every number as JSON")
     args = parser.parse_args()
     shape = Shape()
@@ -96,8 +103,8 @@ def main() -> None:
         train(folder, args.steps, args.seed, args.threads, shape)
     results = evaluate(folder)
     print(json.dumps(results, indent=1) if args.json else table(results))
-    if not args.evaluate_only:
-        write_card(folder, args.steps, args.seed, shape, table(results))
+    if args.card or not args.evaluate_only:
+        write_card(folder, args.steps, args.seed, args.threads, shape, table(results))
 
 
 if __name__ == "__main__":
