@@ -26,6 +26,9 @@ from transformers import AttentionInterface
 
 NAME = "logitscope_cascade"
 
+_HARMLESS = ("is_causal", "position_ids", "use_cache", "output_")
+"""How arguments begin that layers pass to attention and that change nothing here."""
+
 _SCORES = 1 << 26
 """Attention scores held at once where the kernel materialises them."""
 
@@ -402,7 +405,17 @@ def cascade_attention(
 
     ``attention_mask`` and ``dropout`` are part of that interface and unused: the pass knows what
     each token sees, and nothing is trained here.
+
+    Raises:
+        TypeError: The layer asks for something this attention doesn't know.
     """
+    unknown = [
+        name
+        for name, value in kwargs.items()
+        if value is not None and not name.startswith(_HARMLESS)
+    ]
+    if unknown:
+        raise TypeError(f"unknown attention arguments: {', '.join(unknown)}")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     kernel = Kernel(scale, sliding_window, softcap, s_aux)
     layer: int = module.layer_idx  # type: ignore[assignment]

@@ -353,9 +353,9 @@ def _learns_positions(model: Any) -> bool:
 def _versions() -> dict[str, str]:
     versions = {
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "tokenizers": tokenizers.__version__,
+        "torch": str(torch.__version__),
+        "transformers": str(transformers.__version__),
+        "tokenizers": str(tokenizers.__version__),
     }
     try:
         versions["logitscope"] = importlib.metadata.version("logitscope")

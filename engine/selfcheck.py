@@ -14,12 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.attention import Kernel, Keys
 from engine.errors import ModelError
 from engine.plans import CausalModel, Ids, PlainPlan, Plan, Session, SharedPlan
 
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.5}
 """Largest logprob difference among likely tokens, nats; wrong attention is off by more."""
 _LIKELY = 20
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+_FAILURES = (RuntimeError, TypeError, ValueError, KeyError, AttributeError, IndexError)
+"""What a model raises that is called in a way it doesn't know."""
+
+
+def _in_short(error: BaseException) -> str:
+    return f"{type(error).__name__} ({(str(error).splitlines() or [''])[0][:120]})"
 
 
 @dataclass(frozen=True)
@@ -59,15 +67,14 @@ def choose_plans(model: Any, *, quantized: bool = False) -> Plans:
     trouble = check.against_forward(plain, check.prompts[:1])
     if trouble:
         plain = PlainPlan(causal, trust_cache=False)
-    obstacle = _obstacle(model)
+    obstacle = _obstacle(model) or check.attention_obstacle()
     if obstacle:
         return Plans(None, plain, None, obstacle)
-    shared = SharedPlan(causal)
-    trouble = check.against_forward(shared, check.prompts)
+    trouble = check.against_forward(SharedPlan(causal), check.prompts)
     if trouble:
         return Plans(None, plain, None, f"the shared plan failed its check: {trouble}")
     limit, why = _limit(model.config.get_text_config())
-    return Plans(shared, plain, limit, f"agrees with plain forward passes{why}")
+    return Plans(SharedPlan(causal), plain, limit, f"agrees with plain forward passes{why}")
 
 
 def _obstacle(model: Any) -> str:
@@ -79,16 +86,21 @@ def _obstacle(model: Any) -> str:
         return "it carries a recurrent state"
     if getattr(config, "alibi", False):
         return "it uses ALiBi position biases"
-    kinds = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+    kinds = set(getattr(config, "layer_types", None) or ()) - {_FULL, _SLIDING}
     if kinds:
         return f"it has layers of type {', '.join(sorted(kinds))}"
-    window = getattr(config, "sliding_window", None)
-    if window is not None and getattr(config, "use_sliding_window", True):
-        return f"its attention has a sliding window of {window} tokens"
-    for name in ("attn_logit_softcapping", "attention_chunk_size"):
-        if getattr(config, name, None) is not None:
-            return f"its config sets {name}"
+    if getattr(config, "attention_chunk_size", None) is not None:
+        return "its attention works in chunks"
     return ""
+
+
+def _windows(config: Any) -> list[int | None]:
+    """The sliding window of each layer, by the config."""
+    window = getattr(config, "sliding_window", None)
+    if not getattr(config, "use_sliding_window", True):
+        window = None
+    kinds = getattr(config, "layer_types", None) or [_SLIDING] * config.num_hidden_layers
+    return [window if kind == _SLIDING else None for kind in kinds]
 
 
 def _limit(config: Any) -> tuple[int | None, str]:
@@ -98,6 +110,18 @@ def _limit(config: Any) -> tuple[int | None, str]:
         limit = rope.get("original_max_position_embeddings") or config.max_position_embeddings
         return int(limit), f"; texts over {limit} tokens take the plain plan (rotary scaling)"
     return None, ""
+
+
+class _Witness:
+    """A pass that computes nothing and notes how each layer asks for attention."""
+
+    def __init__(self) -> None:
+        self.kernels: dict[int, Kernel] = {}
+
+    def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
+        """Note the kernel; the output is of the right shape and meaningless."""
+        self.kernels[layer] = kernel
+        return query.transpose(1, 2).contiguous()
 
 
 class _Check:
@@ -129,6 +153,27 @@ class _Check:
                 "Choose a model that generates text from left to right.",
             )
 
+    def attention_obstacle(self) -> str:
+        """What of the config's attention never reaches the attention function; empty if nothing.
+
+        A short check can't see a window longer than itself, so windows are compared by name.
+        """
+        config = self._model.model.config.get_text_config()
+        witness = _Witness()
+        ids = self._model.tensor(self.prompts[0])
+        at = torch.arange(len(ids), device=ids.device)
+        try:
+            self._model.flat(ids, at, at[-1:], witness)
+        except _FAILURES as error:
+            return f"its attention can't be replaced: {_in_short(error)}"
+        seen = [witness.kernels[layer] for layer in sorted(witness.kernels)]
+        if [kernel.window for kernel in seen] != _windows(config):
+            return "its layers don't pass on their sliding windows"
+        softcap = getattr(config, "attn_logit_softcapping", None)
+        if any(kernel.softcap != softcap for kernel in seen):
+            return "its layers don't pass on their softcapping"
+        return ""
+
     def against_forward(self, plan: Plan, prompts: Sequence[Ids]) -> str:
         """Compare everything a plan computes with forward passes over whole texts.
 
@@ -147,8 +192,8 @@ class _Check:
                 worst = self._difference(found, self._forward(texts))
                 if not worst <= self._tolerance:
                     return f"{name} off by {worst:.2g} nats"
-        except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-            return f"{type(error).__name__} ({str(error).splitlines()[0][:120]})"
+        except _FAILURES as error:
+            return _in_short(error)
         return ""
 
     def _first(self, session: Session, prompts: Sequence[Ids]) -> tuple[Tensor, list[Ids]]:
