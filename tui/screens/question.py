@@ -182,18 +182,15 @@ class QuestionScreen(Screen[None]):
             self.set_timer(LIVE_INTERVAL, self._draw_live)
 
     def _draw_live(self) -> None:
-        if self._live is not None and self._live.probe_id == self._probe_id:
+        if self._live is not None:
             self.run_worker(self._draw(self._live), group="live")
 
     async def _draw(self, live: LiveProbe) -> None:
-        view = self._view
-        if view is None:
-            return
-        missing = live.unknown()
-        if missing:
+        view, missing = self._view, live.unknown()
+        if view is not None and missing:
             live.tokens.update(await self._session.tokens(view.run.run_id, missing))
         live.drawing = False
-        if live is not self._live or live.probe_id != self._probe_id:
+        if view is None or live is not self._live or live.probe_id != self._probe_id:
             return
         self._header.say_live(live.stage)
         self._strips.show_live(live)

@@ -33,17 +33,20 @@ class PromptView(LineView):
         super().__init__(id=id)
         self._view: ProbeView | None = None
         self._question_line = 0
+        self._goes_to_question = False
         self.as_tokens = False
 
     def show(self, view: ProbeView) -> None:
         """Show a probe's prompt."""
         self._view = view
-        self._show_question()
+        self._goes_to_question = True
+        self.remake()
 
     def toggle(self) -> None:
         """Switch between text and tokens."""
         self.as_tokens = not self.as_tokens
-        self._show_question()
+        self._goes_to_question = True
+        self.remake()
 
     def copied(self) -> str:
         """The prompt's text, or its token ids while these are shown."""
@@ -65,10 +68,14 @@ class PromptView(LineView):
         return [*lines, *body]
 
     def remake(self) -> None:
-        """Make the lines anew and say in the title how long the prompt is."""
+        """Make the lines anew; the first time for a prompt, go to its question."""
         super().remake()
-        if self._view is not None:
-            self.border_title = self._title(self._view)
+        if self._view is None or not self._lines:
+            return
+        self.border_title = self._title(self._view)
+        if self._goes_to_question:
+            self._goes_to_question = False
+            self.scroll_to(y=self._question_line - self.sticky, animate=False, force=True)
 
     def _title(self, view: ProbeView) -> str:
         parts = ["prompt as tokens" if self.as_tokens else "prompt"]
@@ -78,10 +85,6 @@ class PromptView(LineView):
         parts.append(f"{count(view.dropped_tokens, 'token')} cut" if view.dropped_tokens else "")
         parts.append(f"⚠ {count(len(view.warnings), 'warning')}" if view.warnings else "")
         return " · ".join(filter(None, parts))
-
-    def _show_question(self) -> None:
-        self.remake()
-        self.scroll_to(y=self._question_line - self.sticky, animate=False, force=True)
 
     def _warnings(self, view: ProbeView, columns: int) -> list[Text]:
         if not view.warnings:
