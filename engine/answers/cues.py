@@ -33,7 +33,7 @@ _I = (
 )
 _CHOOSE = (
     r"(?:choos(?:e|ing)|chose|chosen|select(?:ed|ing)?|pick(?:ed|ing)?|go(?:ing)? (?:with|for)|"
-    r"opt(?:ing)? for|vote for|answer(?:ed)?(?: with)?|respond(?: with)?|prefer|"
+    r"opt(?:ing)? for|vote(?: for)?|answer(?:ed)?(?: with)?|respond(?: with)?|prefer|"
     r"lean(?:ing)? towards?|settl(?:e|ing) on|stick with|decide on|conclude|mark|circle|agree with|"
     r"describe (?:myself|it|this) as|identify (?:myself )?as|consider (?:myself|it|this)|"
     r"rate (?:it|this|them)(?: as)?)"
@@ -45,6 +45,7 @@ ANSWER_CUE = any_of(
     r"(?:^|\n)\s{0,5}(?:correct|final|choose|select|selected|chosen|pick|richtig|correcta?|"
     r"correcte)\s{0,3}:",
     rf"{_I}{_CHOOSE}\b",
+    rf"\b(?:should|must)\s{_CHOOSE}\b",
     r"(?:^|[.!\n]\s{0,3})(?:choosing|select|choose|pick|going with)\b",
     r"\b(?:best|most (?:accurate|appropriate|likely|suitable|correct|plausible|fitting|reasonable))"
     r"(?: (?:one|fit|match|description))?(?: (?:is|would be|seems to be)\b|\s?:)",
@@ -68,7 +69,9 @@ ANSWER_CUE = any_of(
 CONCLUDING_CUE = any_of(
     rf"{_I}(?:say|think|believe|guess|suggest|give|mean|meant)\b",
     r"\b(?:so|thus|hence|therefore|but|it's|it is|that's|that is|this is|truth is|must be|"
-    r"ha(?:s|ve) to be|leaves|leaving|left with|sondern|sino|donc|mais|also|c'est|s'agit de|ist)\b[,:]?\s",
+    r"ha(?:s|ve) to be|leaves|leaving|left with|"
+    r"sondern|sino|donc|mais|also|c'est|s'agit de|ist)\b[,:]?\s",
+    r"\b(?:is|are|be)(?::|(?=\s[(\"'\[]{0,2}\w{1,2}\b))",
     r"=\s?|而是|所以",
 )
 """May end right before the option that the reply answers with, if a clause ends after it."""
@@ -78,7 +81,8 @@ FILLER = any_of(
     r"my|a|an|most|more|likely|probably|definitely|clearly|indeed|either|both|best|correct|right|"
     r"final|following|would|be|one|with|for|therefore|thus|simply|only|given|choices|options|"
     r"single|accurate|appropriate|suitable|going|go|choose|select|selected|follows|below|this|"
-    r"these|listed|provided|available|also|still|actually|perhaps|maybe|now|here|then|so|are|was|"
+    r"these|listed|provided|available|also|still|perhaps|maybe|now|here|then|so|are|was|in|opinion|view|i|"
+    r"think|believe|guess|say|\w{2,14}ly|"
     r"die|der|das|ist|für|mich|antwort|lautet|buchstabe|möglichkeit|la|le|el|los|les|réponse|"
     r"lettre|proposition|que|c'est|est|pour|es|respuesta|letra|opción|alternativa|por)\b(?!')|l'",
     r"选项|選項|答案|選択肢|선택지|보기|是|的",
@@ -93,7 +97,7 @@ CONJUNCTION = re.compile(
     r"\s{0,2}[,;&/、]\s{0,2}(?:(?:and|or|und|oder|et|ou|y|o|as well as)\s{1,2})?"
     r"|\s{1,2}(?:and|or|und|oder|et|ou|y|o|as well as|plus|and/or)\s{1,2}(?:also\s)?"
     r"|\s?(?:和|或|与|與|及|と|か|または|와|과|및|또는)\s?)"
-    r"(?:(?:option|choice|answer|both|the)\s)?[\"'(\[]{0,2}"
+    r"(?:(?:maybe|perhaps|possibly|even)\s)?(?:(?:option|choice|answer|both|the)\s)?[\"'(\[]{0,2}"
 )
 """What joins two options that are endorsed together."""
 
@@ -164,6 +168,9 @@ VERDICT_AFTER = re.compile(
 )
 """Directly after an option, says that it is the right one."""
 
+TICKED_BEFORE = re.compile(r"(?:\[[xX]\]|[✓✔✅☑])[\s*_\"'(\[-]{0,4}\Z")
+"""Ends right before an option that is ticked."""
+
 SUPPOSED = any_of(
     r"\b(?:unless|whether|suppose|supposing|assuming|wenn|falls|in case)\b",
     r"\bif\b(?! (?:(?:i|we|you) )?(?:had|have|must|were|forced|pressed|pushed|asked))",
@@ -181,7 +188,8 @@ NEGATED = any_of(
 """Inside a cue, says that what follows is not the answer."""
 
 ABOUT_ANOTHER = re.compile(
-    r"\b(?:not|incorrect|wrong|other|second|worst|another|each|every|all)\s(?:(?:the|an)\s)?\Z"
+    r"\b(?:not|incorrect|wrong|other|second|worst|another|each|every|all)\s(?:(?:the|an)\s)?"
+    r"(?:(?:answer|option|choice)s?\s)?\Z|(?:n't|cannot)\s\Z"
 )
 """Right before a cue, says the same."""
 

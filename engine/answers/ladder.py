@@ -162,7 +162,7 @@ def _read_verdict(view: View) -> Endorsed | None:
         found = view.group(view.chains[place].start)
         if (
             found
-            and cues.VERDICT_AFTER.match(view.lower, mention.end)
+            and view.ticked(mention)
             and not view.supposed(mention.start, mention.start)
             and not view.rejected(place)
         ):
@@ -179,6 +179,16 @@ def _read_lines(view: View) -> Endorsed | None:
         and place not in view.listing
         and starts_line(view.text, mention.start)
         and not view.rejected(place)
+    )
+
+
+def _read_emphasised(view: View) -> Endorsed | None:
+    """The only option in bold in a listing of the options."""
+    return _only(
+        mention
+        for place, mention in enumerate(view.mentions)
+        if place in view.listing
+        and view.marked[max(0, mention.start - 2) : mention.start] in ("**", "__")
     )
 
 
@@ -270,6 +280,7 @@ EXPLICIT: tuple[tuple[str, Rule], ...] = (
     ("verdict", _read_verdict),
     ("opening several", _opening),
     ("lines", _read_lines),
+    ("emphasised", _read_emphasised),
 )
 """Rules for a reply that says what its answer is, strongest first."""
 DECLINING: tuple[tuple[str, Status, re.Pattern[str]], ...] = (

@@ -30,7 +30,8 @@ _TOKEN = re.compile(
     rf"(?<![\w)])-\d+(?:[.,:]\d+)*|\d+(?:[.,:]\d+)*|[{_CJK}]|[^\W\d_{_CJK}]+"
     r"|[+=<>≤≥≠%€£°^/±×÷√∞π∪∩∈⊂→←∧∨¬~|&]"
 )
-_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、。,;]|[-–—](?=\s))")
+_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、。,;!]|[-–—](?=\s))")
+_DELIMITER_OR_END = re.compile(_DELIMITER.pattern + r"|[ \t]{0,3}(?:\n|$)")
 _ITEM_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、]|[-–—](?=\s))")
 _BEFORE_OWN_TEXT = re.compile(r"[\s.):\]、,;\"'(\[–—-]{0,12}")
 _BARE_FOLLOWED_BY = re.compile(
@@ -149,7 +150,8 @@ class OptionIndex:
         if cues.OPTION_NOUN_AFTER.match(lower, end):
             return "named"
         if text[start:end] not in self.options:
-            return "bare" if _DELIMITER.match(text, end) else None
+            ends = _DELIMITER if lower[start:end] in ("a", "i") else _DELIMITER_OR_END
+            return "bare" if ends.match(text, end) else None
         if lower[start:end] in ("a", "i") and not bare_ends(text, end):
             return None
         return "bare"

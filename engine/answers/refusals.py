@@ -8,7 +8,8 @@ from __future__ import annotations
 from engine.answers.cues import any_of
 
 _CANNOT = (
-    r"(?:cannot|can\s?not|can't|couldn't|could not|(?:won't|will not)(?: be able to)?|"
+    r"(?:cannot|can\s?not|can't|couldn't|could not|should not|shouldn't|(?:won't|"
+    r"will not)(?: be)?(?: able to)?|"
     r"(?:am|are|'m|'re) (?:not able|unable|not going|not allowed|not permitted|not programmed|"
     r"not designed|not in a position|not willing|not authorized|not here|not equipped|"
     r"not qualified) to|(?:am|'m) not (?:comfortable|capable of)|"
@@ -33,6 +34,11 @@ REFUSAL = any_of(
     r"\b(?:i|we|and|but|so|therefore)\b"
     r"(?:\s(?:also|simply|just|really|therefore|must|honestly|genuinely|apologize but i))?\s{0,2}"
     rf"{_CANNOT}\s{{1,2}}{_MANNER}{_ANSWERING}\w{{0,20}}",
+    r"\bi (?:cannot|can't|won't|refuse|decline)\s?[.!]",
+    rf"(?:^|[.!?\n]\s{{0,2}})(?:sorry,? )?(?:cannot|can't|(?:unable|not able) to)\s{_ANSWERING}",
+    r"\bnot something i can (?:help|answer|do|discuss|assist)",
+    r"\b(?:inappropriate|unethical|improper|irresponsible) (?:for me )?to\b",
+    r"\bi (?:must |will |have to )?(?:remain|stay|am) neutral\b",
     r"\bi (?:(?:must|have to|will|shall|need to|would (?:like|have) to) )?(?:respectfully |"
     r"politely )?"
     r"(?:decline|refuse|refrain|abstain)\b",
@@ -71,7 +77,8 @@ SOFT_REFUSAL = any_of(
     r"perspectives?|biases|consciousness|a gender|personal information|"
     r"ability to (?:experience|feel|have|hold|form|make|think|own|vote|move|worry|rely|know|access|"
     r"predict))",
-    r"\b(?:i am|i'm|as)\b(?:\s(?:just|only|merely|simply))?\s(?:an?\s)?"
+    r"\b(?:do not|don't) have access\b",
+    r"\b(?:i am|i'm|as)\b(?:\s(?:just|only|merely|simply))?\s(?:an?\s)?(?:\w{1,14}\s)??"
     r"(?:artificial intelligence|ai\b|(?:large )?language model|machine|computer program|chatbot|"
     r"(?:digital |virtual |helpful )?assistant|text-based)",
     r"\b(?:depends|vary|varies) (?:on|from|based on) (?:the |individual|each|person|your)",
@@ -97,7 +104,8 @@ NONE_OF_THESE = any_of(
     r"matching )?"
     r"(?:answer|option|choice)s? (?:is |are |was )?"
     r"(?:given|listed|provided|correct|among|available|in the|that|matches|is)",
-    r"\bno correct answer\b",
+    r"\bno (?:correct|right) (?:answer|option|choice)\b|\bmissing from the (?:options|choices)",
+    r"\A\W{0,9}(?:none|neither)\W{0,9}\Z",
     r"\bnot (?:among|one of|listed (?:in|among)|included in|in) (?:the |any of the )?"
     r"(?:given |provided |listed |above )?(?:options|choices)",
     r"\b(?:answer|option)s? (?:is|are) not (?:listed|given|provided|there|among|available|present)",
@@ -116,7 +124,9 @@ DONT_KNOW = any_of(
     r"(?:really |actually )?know\b",
     r"\b(?:i am|i'm) (?:not (?:entirely |completely |really |too |quite )?(?:sure|certain)|unsure|"
     r"uncertain)\b",
-    r"\bno (?:idea|clue)\b|\b(?:don't|do not) have (?:enough|sufficient)\b",
+    r"\A\W{0,9}(?:not sure|unsure|unknown|idk|no idea)\b|\bnot familiar with\b",
+    r"\black (?:the )?(?:information|knowledge)|\bno (?:idea|clue)\b|\b(?:don't|"
+    r"do not) have (?:enough|sufficient)\b",
     r"\b(?:not enough|insufficient|too little|lack of|without (?:more|further|additional)) "
     r"(?:information|context|data|details|evidence)",
     r"\b(?:cannot|can't|can not|unable to|not possible to|impossible to|difficult to|hard to) "

@@ -34,7 +34,7 @@ _SPECIAL = re.compile(
     r"|<(?:bos|eos|pad|unk|end_of_turn|start_of_turn)>|\[/?INST\]|<0x[0-9A-Fa-f]{2}>"
 )
 _MARKUP = re.compile(
-    r"[*_`~|${}\u200b\u200c\u200d\ufeff]|\\[()\[\]]"
+    r"~~[^~\n]{1,400}~~|\[[ xX]\](?=\s)|[*_`~|${}\u200b\u200c\u200d\ufeff]|\\[()\[\]]"
     r"|\\(?:boxed|fbox|text|textbf|textit|textrm|mathrm|mathbf|mathsf|bf|rm)\b\s?"
     r"|</?[a-z][a-z_]{0,20}\s?/?>|\[/?(?:answer|ANSWER|Answer|ans|ANS)\]"
     r"|(?m:^[ \t]{0,12}(?:#{1,6}|>|[-+•◦▪–—])[ \t])"

@@ -15,7 +15,7 @@ from engine.answers.reply import Reply
 LINE_FORMS = frozenset({"alone", "item", "paired"})
 
 _SENTENCE_END = re.compile(r"[.!?。]+(?=[\s\"')\]]|$)|(?<=[。！？!?])|\n")
-_WORD_OR_TICK = re.compile(r"[\w✓✔✅☑✗✘❌×]")
+_TICK = re.compile(r"[✓✔✅☑✗✘❌×]|\[[ xX]\]")
 _CLAUSE_BREAK = re.compile(r"[.!?;\n]")
 _CLAUSE_END = re.compile(r"[\"'*_)\]]{0,4}\s?(?:$|[.,;:!\n]|[-–—]\s|[\"'*])")
 _MOST_FILLERS = 9
@@ -150,7 +150,13 @@ class View:
     def next_line(self, left: Mention, start: int) -> bool:
         """Whether a mention fills its line and the character stands on the next one."""
         between = self.text[left.end : start]
-        return left.form in LINE_FORMS and "\n" in between and not _WORD_OR_TICK.search(between)
+        ticked = _TICK.search(self.marked, left.end, start)
+        return (
+            left.form in LINE_FORMS
+            and "\n" in between
+            and not ticked
+            and not re.search(r"\w", between)
+        )
 
     def group(self, place: int) -> Endorsed | None:
         """The option at a mention and those joined to it.
@@ -173,6 +179,13 @@ class View:
         return bool(
             cues.REJECTED_BEFORE.search(self.lower, max(0, start - 60), start)
             or cues.REJECTED_AFTER.match(self.lower, end)
+        )
+
+    def ticked(self, mention: Mention) -> bool:
+        """Whether a tick stands right before or after a mention, or words that call it right."""
+        return bool(
+            cues.VERDICT_AFTER.match(self.lower, mention.end)
+            or cues.TICKED_BEFORE.search(self.marked, max(0, mention.start - 9), mention.start)
         )
 
     def supposed(self, start: int, end: int) -> bool:
@@ -209,10 +222,16 @@ class View:
             (
                 match
                 for match in pattern.finditer(self.lower)
-                if not self._in_option_text(match) and self.target(match.end()) is None
+                if not self._in_option_text(match) and not self._leads_to_option(match)
             ),
             None,
         )
+
+    def _leads_to_option(self, match: re.Match[str]) -> bool:
+        place = self.target(match.end())
+        if place is None:
+            return False
+        return not re.search(r"[.,:;!?\n]", self.text[match.end() : self.mentions[place].start])
 
     def _in_option_text(self, match: re.Match[str]) -> bool:
         place = bisect_left(self._starts, match.end()) - 1
