@@ -155,7 +155,7 @@ VERDICT_AFTER = re.compile(
     r"|(?:best|most (?:accurately|closely|likely)|correctly|accurately|better)\s{1,2}"
     r"(?:describe|represent|fit|match|reflect|answer|explain|summarize|capture|align|state|identif|"
     r"define)"
-    r"|(?:is|are)(?=\s?(?:[.!;]|$))|it is(?=[.!]|$)"
+    r"|(?<=\b\w\s)(?:is|are)(?=\s?(?:[.!;]|$))|it is(?=[.!]|$)"
     r"|correct\b(?=[\s.,;:!)\]]|$)|(?:[.(]\s?|(?<=[:–—-]\s))(?:right|true|yes|"
     r"correct)\b(?=[\s.,;!)]|$)"
     r"|[✓✔✅☑]"

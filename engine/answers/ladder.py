@@ -64,6 +64,7 @@ _BOXED = re.compile(
 )
 _CLAUSE_END = re.compile(r"[\s\"')\]]{0,3}(?:$|[\n.,;:!。)]|[-–—]\s|(?:because|since|as|given)\b)")
 _BREAK = re.compile(r"(?<!\b\w)[.!?:]\s")
+_TURNS = re.compile(r"[,;:–—]|\b(?:but|maybe|perhaps|though|however|probably|possibly)\b")
 _LABEL_FORMS = frozenset({"alone", "item", "paired", "wrapped", "named"})
 
 
@@ -111,8 +112,10 @@ def _cues(view: View) -> Iterator[tuple[re.Match[str], bool]]:
 def _read_closing(view: View) -> Endorsed | None:
     """The last line, sentence or words after a colon, where they are nothing but an option.
 
-    A line that goes with a line of options before it is none.
+    A line that goes with a line of options before it is none, nor is one that was cut.
     """
+    if not view.finished:
+        return None
     end = len(view.text.rstrip())
     line = view.text.rfind("\n", 0, end) + 1
     breaks = [found.end() for found in _BREAK.finditer(view.text, max(line, end - 400), end)]
@@ -159,14 +162,12 @@ def _read_verdict(view: View) -> Endorsed | None:
     """The last options that are called right: "B is correct", "(B) best describes", "Bが正解"."""
     last = None
     for place, mention in enumerate(view.mentions):
-        found = view.group(view.chains[place].start)
         if (
-            found
-            and view.ticked(mention)
+            view.ticked(mention)
             and not view.supposed(mention.start, mention.start)
             and not view.rejected(place)
         ):
-            last = found
+            last = view.group(view.chains[place].start) or last
     return last
 
 
@@ -329,26 +330,32 @@ def _index(options: tuple[tuple[str, str], ...]) -> OptionIndex:
 
 
 def _read(view: View) -> Answer:
-    if found := _first(view, EXPLICIT):
-        return found
+    if explicit := _first(view, EXPLICIT):
+        return _endorsing(view, *explicit)
     for name, status, phrase in DECLINING:
         if match := view.outside(phrase):
             label = view.index.refusal_label if status == "refusal" else None
             return Answer(status, label, rule=name, span=view.reply.span(*match.span()))
-    whole = view if view.finished else view.complete_sentences()
-    if found := _first(whole, INDIRECT):
-        return found
-    if match := view.outside(refusals.DONT_KNOW):
-        return Answer("dont_know", rule="don't know", span=view.reply.span(*match.span()))
+    indirect = _first(view if view.finished else view.complete_sentences(), INDIRECT)
+    doubt = view.outside(refusals.DONT_KNOW)
+    if indirect and not (doubt and _is_doubted(view, doubt.end(), indirect[1].start)):
+        return _endorsing(view, *indirect)
+    if doubt:
+        return Answer("dont_know", rule="don't know", span=view.reply.span(*doubt.span()))
     if not view.finished:
         return Answer("truncated", rule="token limit")
     return Answer("unparsed", rule="nothing found")
 
 
-def _first(view: View, rules: Iterable[tuple[str, Rule]]) -> Answer | None:
-    return next(
-        (_endorsing(view, name, found) for name, rule in rules if (found := rule(view))), None
-    )
+def _first(view: View, rules: Iterable[tuple[str, Rule]]) -> tuple[str, Endorsed] | None:
+    return next(((name, found) for name, rule in rules if (found := rule(view))), None)
+
+
+def _is_doubted(view: View, doubt_end: int, option_start: int) -> bool:
+    """Whether a doubt is about an option: "I don't know if it's B", not "I don't know, maybe B"."""
+    between = view.lower[doubt_end:option_start]
+    same_sentence = view.sentence(doubt_end - 1) == view.sentence(option_start)
+    return option_start >= doubt_end and same_sentence and not _TURNS.search(between)
 
 
 def _endorsing(view: View, rule: str, found: Endorsed) -> Answer:
