@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tui.app import ExplorerApp
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -17,3 +23,30 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data: {folder} does not exist (set LOGITSCOPE_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _sample_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.sample_store import make_sample_store
+
+    path = tmp_path_factory.mktemp("sample") / "sample.duckdb"
+    make_sample_store(path, questions=12).close()
+    return path
+
+
+@pytest.fixture
+def sample_database(_sample_database: Path, tmp_path: Path) -> Path:
+    """A database with one finished run of 48 probes, for this test alone."""
+    return Path(shutil.copy(_sample_database, tmp_path))
+
+
+@pytest.fixture
+def explorer(sample_database: Path) -> Iterator[ExplorerApp]:
+    """The explorer on the sample database, not yet running."""
+    from engine.store import open_store
+    from tui.app import ExplorerApp
+    from tui.session import Session
+
+    session = Session(open_store(sample_database))
+    yield ExplorerApp(session)
+    session.close()

@@ -85,6 +85,10 @@ class QuestionsScreen(Screen[None]):
         """Come back to the row that another screen went to."""
         self._grid.cursor = self._session.position
 
+    def on_resize(self) -> None:
+        """Say again how many columns are hidden, once the grid has chosen them."""
+        self.call_after_refresh(self._show_row)
+
     # What the session says
 
     def _on_session(self, event: SessionEvent) -> None:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from tui.widgets.figures import NOT_RECORDED, bar, percent
 from tui.widgets.token_text import fit, visible
+from tui.widgets.tones import tone
 from tui.words import one_line
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Preview(Widget):
         return Text("\n", no_wrap=True).join(lines)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"preview--{name}", partial=True)
+        return tone(self, f"preview--{name}")
 
     def _options(self, row: ListRow, width: int, height: int) -> list[Text]:
         """One line an option with its probability; the last line counts those left out."""

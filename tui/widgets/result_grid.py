@@ -23,6 +23,7 @@ from textual.strip import Strip
 
 from tui.actions import bindings
 from tui.widgets.token_text import fit
+from tui.widgets.tones import tone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -38,6 +39,7 @@ TONES = ("good", "bad", "warn", "dim", "strong")
 """Ways a cell can stand out, besides its text; each is a component class."""
 _GUTTER = 2
 _HEADER = 1
+_ARROWS = "▲▼"
 
 
 class Cell(NamedTuple):
@@ -124,7 +126,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         *(f"grid--{tone}" for tone in TONES),
     }
 
-    cursor: reactive[int] = reactive(0, repaint=False)
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -168,6 +170,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         self._placed: list[Placed[Row]] = []
         self._sorted: tuple[str, bool] | None = None
         self._loading = False
+        self._styles: dict[tuple[Style, str], Style] = {}
 
     @property
     def _width(self) -> int:
@@ -343,6 +346,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         """The theme changed."""
         super().notify_style_update()
         self._lines.clear()
+        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         """Draw one line: the header, a row, or nothing."""
@@ -364,7 +368,13 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
 
     def _place(self) -> None:
         keep = self._sorted[0] if self._sorted else None
-        self._placed = place_columns(self._columns, self._width - _GUTTER, keep)
+        columns = [
+            column._replace(width=max(column.width, len(column.title) + len(_ARROWS[0])))
+            if column.key == keep
+            else column
+            for column in self._columns
+        ]
+        self._placed = place_columns(columns, self._width - _GUTTER, keep)
         self.virtual_size = Size(self._width, len(self._ids) + _HEADER)
         self._forget_lines()
 
@@ -382,6 +392,13 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
             "grid--cursor" if state == 2 else "grid--cursor-blurred"
         )
 
+    def _toned(self, base: Style, name: str) -> Style:
+        style = self._styles.get((base, name))
+        if style is None:
+            style = base + tone(self, f"grid--{name}") if name else base
+            self._styles[base, name] = style
+        return style
+
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("grid--header")
         segments = [Segment(" " * _GUTTER, style)]
@@ -389,8 +406,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         for column, start, own in self._placed:
             title = column.title
             if self._sorted is not None and self._sorted[0] == column.key:
-                arrow = "▼" if self._sorted[1] else "▲"
-                title = title[: own - 1] + arrow
+                title += _ARROWS[self._sorted[1]]
             segments.append(Segment(" " * (start - x) + _aligned(title, own, column.right), style))
             x = start + own
         return Strip(segments).adjust_cell_length(width, style)
@@ -400,10 +416,8 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         segments = [Segment("▸ " if state else "  ", base)]
         x = 0
         for column, start, own in self._placed:
-            text, tone = column.cell(row)
-            style = base
-            if tone and state != 2:
-                style = base + self.get_component_rich_style(f"grid--{tone}", partial=True)
+            text, tone_name = column.cell(row)
+            style = base if state == 2 else self._toned(base, tone_name)
             if start > x:
                 segments.append(Segment(" " * (start - x), base))
             segments.append(Segment(_aligned(text, own, column.right), style))
@@ -412,7 +426,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
 
     def _placeholder(self, width: int, state: int) -> Strip:
         base = self._background(state)
-        dim = base + self.get_component_rich_style("grid--dim", partial=True)
+        dim = self._toned(base, "dim")
         return Strip(
             [Segment("▸ " if state else "  ", base), Segment("·" * 8, dim)]
         ).adjust_cell_length(width, base)

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from tui.widgets.figures import bar
+from tui.widgets.tones import tone
 from tui.words import duration, one_line
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class RunHeader(Widget):
 
     def _run(self, run: RunRow | None) -> Text:
         line = Text(no_wrap=True)
-        line.append("logitscope", self.get_component_rich_style("header--name", partial=True))
+        line.append("logitscope", tone(self, "header--name"))
         if run is not None:
             model, source = PurePath(run.model).name, PurePath(run.source).name
             line.append(f"  run {run.run_id} · {one_line(model)} · {one_line(source)}")
@@ -46,14 +47,14 @@ class RunHeader(Widget):
 
     def _status(self) -> Text:
         live, run = self._session.live, self._session.run
-        going = self.get_component_rich_style("header--going", partial=True)
+        going = tone(self, "header--going")
         if live.run_going:
             return Text(going_words(live.progress, live.cancelling), going)
         if run is None:
             return Text("")
         return Text(
             f"{run.status} {run.stored:,}/{run.planned:,}",
-            self.get_component_rich_style("header--dim", partial=True),
+            tone(self, "header--dim"),
         )
 
 
