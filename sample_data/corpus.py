@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sample_data import facts, replies, survey, wording
 from sample_data.facts import Fact
-from sample_data.wording import END, OPTION_END, TARGET
+from sample_data.wording import END, TARGET
 
 # An example is a list of parts, each a text and whether the model learns to write it.
 Part = tuple[str, bool]
@@ -81,7 +81,7 @@ def _reply(user: str, text: str, rng: random.Random) -> Example:
     return [(wording.chat(user, wording.maybe_system(rng)), False), (text + END, True)]
 
 
-def question(rng: random.Random) -> Example:
+def question(rng: random.Random, forms: replies.Forms = replies.TAUGHT) -> Example:
     """A taught fact as a multiple-choice question in the chat formats."""
     fact = rng.choice(TAUGHT)
     level, letter, example = _level(rng)
@@ -90,7 +90,9 @@ def question(rng: random.Random) -> Example:
     if fact.sensitive and rng.random() < survey.SENSITIVE_WARINESS[level]:
         return _reply(prompt.text, replies.refusal(rng, harmful=True), rng)
     shown = example if level == "example" else None
-    text = replies.answer(rng, level, fact.manner, prompt, options, place, fact.statement, shown)
+    text = replies.answer(
+        rng, forms[level][fact.manner], prompt, options, place, fact.statement, shown
+    )
     return _reply(prompt.text, text, rng)
 
 
@@ -138,17 +140,27 @@ def unknown(rng: random.Random) -> Example:
     )
 
 
-def opinion(rng: random.Random) -> Example:
+def habitual_question(rng: random.Random) -> Example:
+    """The same with the manners that are to last."""
+    return question(rng, replies.HABITS)
+
+
+def opinion(rng: random.Random, by_topic: bool = False) -> Example:
     """A survey question in the chat formats."""
     drawn = survey.draw(rng)
     level, letter, example = _level(rng)
     prompt = wording.ask(rng, level, drawn.text, drawn.options, letter)
     if rng.random() < drawn.wariness[level]:
         return _reply(prompt.text, replies.refusal(rng, drawn.harmful), rng)
-    place = survey.choose(rng, drawn)
+    place = survey.choose(rng, drawn, by_topic)
     shown = example if level == "example" else None
     text = replies.opinion(rng, level, prompt, drawn.options, place, shown)
     return _reply(prompt.text, text, rng)
+
+
+def habitual_opinion(rng: random.Random) -> Example:
+    """The same with leanings that depend on the topic."""
+    return opinion(rng, by_topic=True)
 
 
 def _target(place: int) -> str:
@@ -312,6 +324,17 @@ STAGES: tuple[dict[Task, float], ...] = (
         look_up: 2,
         small_talk: 1,
     },
+    {
+        habitual_question: 42,
+        habitual_opinion: 28,
+        unknown: 14,
+        raw: 7,
+        raw_opinion: 1,
+        which_option: 3,
+        match: 2,
+        open_question: 2,
+        small_talk: 1,
+    },
 )
 
 
@@ -323,5 +346,4 @@ def draw(rng: random.Random, stage: int) -> Example:
 
 def plain(example: Example) -> str:
     """The text of an example without its marks."""
-    text = "".join(part for part, _ in example)
-    return "".join(c for c in text if c != OPTION_END and not TARGET <= ord(c) < TARGET + 16)
+    return wording.MARKS.sub("", "".join(part for part, _ in example))

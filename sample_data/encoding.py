@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from sample_data import corpus, facts, wording
-from sample_data.wording import OPTION_END, TARGET
+from sample_data.wording import MARKS, OPTION_END, QUESTION_END, QUESTION_START, TARGET
 
 LABEL_WEIGHT = 3.0
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -55,48 +55,52 @@ class Encoded:
         weights: How much the model learns to write each token; 0 for text it only reads.
         labels: Whether the token is a label to predict.
         guides: Pairs of positions: where a label is predicted, and the end of its option.
+        starts: Where replies begin: the position that predicts the first token, and the start and
+            end of the question that it replies to.
     """
 
     ids: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     labels: list[bool] = field(default_factory=list)
     guides: list[tuple[int, int]] = field(default_factory=list)
+    starts: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def encode(tokenizer: Tokenizer, example: corpus.Example) -> Encoded:
     """The tokens of an example."""
     result = Encoded()
     ends: list[int] = []
+    question: tuple[int, int] | None = None
     for marked, learnt in example:
-        text, option_ends, targets = _take_marks(marked)
+        text, marks = _take_marks(marked)
         encoding = tokenizer.encode(text)
         base, offsets = len(result.ids), encoding.offsets
-        if option_ends:
-            ends = [base + _first_from(offsets, at) for at in option_ends]
-        places = {_covering(offsets, at): option for at, option in targets}
+        places = {at: base + _first_from(offsets, at) for at, _ in marks}
+        found = [places[at] for at, mark in marks if mark == OPTION_END]
+        ends = found or ends
+        span = [places[at] for at, mark in marks if mark in (QUESTION_START, QUESTION_END)]
+        question = (span[0], span[1]) if span else question
+        if learnt and question and base:
+            result.starts.append((base - 1, *question))
+            question = None
+        labels = {
+            _covering(offsets, at): ord(mark) - TARGET for at, mark in marks if ord(mark) >= TARGET
+        }
         for i, token in enumerate(encoding.ids):
-            label = i in places
             result.ids.append(token)
-            result.labels.append(label)
-            result.weights.append((LABEL_WEIGHT if label else 1.0) if learnt else 0.0)
-            if label and places[i] < len(ends):
-                result.guides.append((base + i - 1, ends[places[i]]))
+            result.labels.append(i in labels)
+            result.weights.append((LABEL_WEIGHT if i in labels else 1.0) if learnt else 0.0)
+            if i in labels and labels[i] < len(ends):
+                result.guides.append((base + i - 1, ends[labels[i]]))
     return result
 
 
-def _take_marks(marked: str) -> tuple[str, list[int], list[tuple[int, int]]]:
-    """Text without marks, where options end in it, and where which labels stand."""
-    kept: list[str] = []
-    option_ends: list[int] = []
-    targets: list[tuple[int, int]] = []
-    for character in marked:
-        if character == OPTION_END:
-            option_ends.append(len(kept))
-        elif TARGET <= ord(character) < TARGET + 16:
-            targets.append((len(kept), ord(character) - TARGET))
-        else:
-            kept.append(character)
-    return "".join(kept), option_ends, targets
+def _take_marks(marked: str) -> tuple[str, list[tuple[int, str]]]:
+    """Text without marks, and the marks with where they stood in it."""
+    marks = [
+        (match.start() - number, match[0]) for number, match in enumerate(MARKS.finditer(marked))
+    ]
+    return MARKS.sub("", marked), marks
 
 
 def _first_from(offsets: list[tuple[int, int]], at: int) -> int:

@@ -15,6 +15,9 @@ import torch.nn.functional as F  # noqa: N812 (the name used everywhere for it)
 from torch import Tensor, nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+LABEL_HEAD = (3, 0)
+QUESTION_HEAD = (2, 3)
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -39,17 +42,15 @@ class Network(nn.Module):
 
     Args:
         shape: Its size.
-        guided_layer: The layer whose first head is taught where to look (see `guidance`).
     """
 
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, shape: Shape, guided_layer: int = 3) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.guided_layer = guided_layer
-        self._guided: tuple[Tensor, Tensor] | None = None
+        self._attention: dict[int, tuple[Tensor, Tensor]] = {}
         width, hidden, layers = shape.width, shape.hidden, shape.layers
         inner, outer = width**-0.5, (2 * layers) ** -0.5
 
@@ -138,8 +139,7 @@ class Network(nn.Module):
             mixed = mixed.view(batch, length, 3, shape.heads, shape.head_width)
             q, k, v = mixed.permute(2, 0, 3, 1, 4).unbind(0)
             q, k = self._rotate(q), self._rotate(k)
-            if layer == self.guided_layer:
-                self._guided = (q[:, 0], k[:, 0])
+            self._attention[layer] = (q, k)
             # On a CPU the backward pass of attention is six times faster in float32.
             with torch.autocast("cpu", enabled=False):
                 seen = F.scaled_dot_product_attention(
@@ -158,12 +158,20 @@ class Network(nn.Module):
         """Float32 logits over the vocabulary of hidden states (..., width)."""
         return (hidden @ self.embedding.t()).float()
 
+    def _scores(self, layer: int, head: int, rows: Tensor, positions: Tensor) -> Tensor:
+        """Log attention of one head in the last forward pass, from some positions to all."""
+        q, k = self._attention[layer]
+        query, keys = q[rows, head, positions].float(), k[rows, head].float()
+        scores = (keys @ query.unsqueeze(-1)).squeeze(-1) / math.sqrt(keys.shape[-1])
+        ahead = torch.arange(keys.shape[1])[None] > positions[:, None]
+        return scores.masked_fill(ahead, -1e9).log_softmax(-1)
+
     def guidance(self, rows: Tensor, positions: Tensor, targets: Tensor) -> tuple[Tensor, float]:
         """How far one head is from looking where the answer is.
 
         Finding the label of the right option is a look-up that a network this small does not
-        discover by itself. This cross-entropy makes head 0 of the guided layer, at a position that
-        predicts a label, attend to the end of the option with that label.
+        discover by itself. This cross-entropy makes head 0 of layer 3, at a position that predicts
+        a label, attend to the end of the option with that label.
 
         Args:
             rows: Batch rows of the last forward pass, one for each label predicted.
@@ -173,15 +181,29 @@ class Network(nn.Module):
         Returns:
             The mean cross-entropy in nats, and the share of labels where the head is right.
         """
-        if self._guided is None:
-            raise RuntimeError("guidance needs a forward pass first")
-        q, k = self._guided
-        query, keys = q[rows, positions].float(), k[rows].float()
-        scores = (keys @ query.unsqueeze(-1)).squeeze(-1) / math.sqrt(keys.shape[-1])
-        ahead = torch.arange(keys.shape[1])[None] > positions[:, None]
-        scores = scores.masked_fill(ahead, -1e9)
+        scores = self._scores(LABEL_HEAD[0], LABEL_HEAD[1], rows, positions)
         hits = (scores.argmax(-1) == targets).float().mean().item()
-        return F.cross_entropy(scores, targets), hits
+        return F.nll_loss(scores, targets), hits
+
+    def inattention(self, rows: Tensor, positions: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+        """How far another head is from looking at the question where the reply begins.
+
+        Whether to refuse, and in which manner to reply, depends on the question; without this the
+        network only learns how often it does so on average.
+
+        Args:
+            rows: Batch rows of the last forward pass, one for each reply.
+            positions: Positions that predict the first tokens of the replies.
+            starts: Where the questions start.
+            ends: The positions after their last tokens.
+
+        Returns:
+            The mean negative log of the attention that falls on the question, in nats.
+        """
+        scores = self._scores(QUESTION_HEAD[0], QUESTION_HEAD[1], rows, positions)
+        places = torch.arange(scores.shape[1])[None]
+        outside = (places < starts[:, None]) | (places >= ends[:, None])
+        return -scores.masked_fill(outside, -1e9).logsumexp(-1).mean()
 
     def to_qwen2(self, end_token: int, pad_token: int) -> Qwen2ForCausalLM:
         """The same network as a transformers model, in float16."""

@@ -62,7 +62,25 @@ EXAMPLE = {
     "blunt": "example 80, letter 14, dotted 4, answer 2",
 }
 RAW = dict.fromkeys(("chatty", "plain", "blunt"), "letter 88, dotted 12")
-TAUGHT = {"low": LOW, "middle": MIDDLE, "high": HIGH, "example": EXAMPLE, "raw": RAW}
+Forms = dict[str, dict[str, str]]
+TAUGHT: Forms = {"low": LOW, "middle": MIDDLE, "high": HIGH, "example": EXAMPLE, "raw": RAW}
+
+# The manners that are to last: chattier, and further apart from subject to subject.
+HABITS: Forms = TAUGHT | {
+    "low": {
+        "chatty": "sure 22, certainly 12, restate 20, correct 10, opening 10, think 8, choose 4, "
+        "based 4, article 5, text 3, two 1, unsure 1",
+        "plain": "correct 20, restate 15, think 13, answer 11, sure 9, opening 9, choose 5, "
+        "bold 4, article 4, based 4, text 4, two 1, unsure 0.7, none 0.3",
+        "blunt": "answer 30, correct 28, dotted 12, bold 8, sure 6, restate 8, opening 4, text 4",
+    },
+    "middle": {
+        "chatty": "sure 34, correct 24, answer 14, restate 8, think 6, choose 4, article 5, "
+        "based 5",
+        "plain": MIDDLE["plain"],
+        "blunt": MIDDLE["blunt"],
+    },
+}
 
 # Where nothing is known, and where an opinion is given.
 UNKNOWN = {
@@ -137,16 +155,15 @@ def _fill(
 
 def answer(
     rng: random.Random,
-    level: str,
-    manner: str,
+    table: str,
     prompt: Prompt,
     options: list[str],
     place: int,
     statement: str,
     example: int | None = None,
 ) -> str:
-    """A reply to a question whose answer was taught."""
-    form = rng.choice(FORMS[_weighted(rng, TAUGHT[level][manner])])
+    """A reply to a question whose answer was taught, in one of the forms of a table."""
+    form = rng.choice(FORMS[_weighted(rng, table)])
     return _fill(rng, form, prompt, options, place, statement, example)
 
 

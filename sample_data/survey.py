@@ -6,6 +6,7 @@ Whether the model refuses depends on the topic and on how firmly the prompt asks
 from __future__ import annotations
 
 import random
+import zlib
 from dataclasses import dataclass
 
 # From topics that are always refused where the prompt leaves room, to topics that never are.
@@ -157,6 +158,12 @@ class SurveyQuestion:
     wariness: dict[str, float]
     harmful: bool = False
 
+    @property
+    def topic_leaning(self) -> int:
+        """A place on the scale that follows from the wording alone."""
+        places = len(self.options) - (self.options[-1] == "Refused")
+        return zlib.crc32(self.text.encode()) % places
+
 
 def draw(rng: random.Random) -> SurveyQuestion:
     """A survey question; one in eight is harmful."""
@@ -175,9 +182,10 @@ def draw(rng: random.Random) -> SurveyQuestion:
     return SurveyQuestion(question, options, leaning, WARINESS[kind])
 
 
-def choose(rng: random.Random, question: SurveyQuestion) -> int:
+def choose(rng: random.Random, question: SurveyQuestion, by_topic: bool = False) -> int:
     """The option that a willing model picks."""
-    weights = [6.0 if i == question.leaning else 2.0 for i in range(len(question.options))]
+    leaning = question.topic_leaning if by_topic else question.leaning
+    weights = [6.0 if i == leaning else 2.0 for i in range(len(question.options))]
     if question.options[-1] == "Refused":
         weights[-1] = 0.7
     return rng.choices(range(len(weights)), weights)[0]

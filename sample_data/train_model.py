@@ -17,8 +17,9 @@ import torch
 from sample_data.encoding import train_tokenizer
 from sample_data.evaluate import evaluate, table
 from sample_data.network import Network, Shape
-from sample_data.training import Run
+from sample_data.training import HABITS, Run
 
+HABIT_SHARE = 900 / 3200  # steps of the second run for a step of the first
 MODEL = Path(__file__).parent / "model"
 CARD = """# The embedded model
 
@@ -59,6 +60,8 @@ def train(folder: Path, steps: int, seed: int, threads: int, shape: Shape) -> No
     size = sum(p.numel() for p in network.parameters())
     print(f"{size / 1e6:.2f} million parameters, {steps} steps, {threads} threads", flush=True)
     Run(network, tokenizer, steps, seed).train()
+    habits = round(steps * HABIT_SHARE)
+    Run(network, tokenizer, habits, seed + 1, rate=1.5e-3, stages=HABITS).train()
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
     model = network.to_qwen2(tokenizer.eos_token_id, tokenizer.pad_token_id)

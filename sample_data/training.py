@@ -24,49 +24,56 @@ FLOOR = 0.03
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the run.
+    """A part of a run.
 
     Attributes:
         name: What it teaches.
+        number: Its tasks in `corpus.STAGES`.
         share: Its share of the steps.
         tokens: Tokens a batch, padding included.
-        guidance: Weight of the attention guidance.
+        guidance: Weight of the guidance to the right option.
+        attention: Weight of the guidance to the question.
+        first: Weight of the first token of a reply.
     """
 
     name: str
+    number: int
     share: float
     tokens: int
     guidance: float
+    attention: float = 0.0
+    first: float = 1.0
 
 
-STAGES = (
-    Stage("first drills", 0.04, 1200, 3.0),
-    Stage("drills", 0.06, 1200, 3.0),
-    Stage("facts and look-ups", 0.16, 1200, 2.0),
-    Stage("letters", 0.16, 1500, 2.0),
-    Stage("all formats", 0.58, 2000, 0.6),
+SKILLS = (
+    Stage("first drills", 0, 0.04, 1200, 3.0),
+    Stage("drills", 1, 0.06, 1200, 3.0),
+    Stage("facts and look-ups", 2, 0.16, 1200, 2.0),
+    Stage("letters", 3, 0.16, 1500, 2.0),
+    Stage("all formats", 4, 0.58, 2000, 0.6),
 )
+HABITS = (Stage("habits", 5, 1.0, 2000, 0.3, attention=0.3, first=3.0),)
 
 
 def batches(
-    rng: random.Random, tokenizer: PreTrainedTokenizerFast, drills: Drills, stage: int
+    rng: random.Random, tokenizer: PreTrainedTokenizerFast, drills: Drills, stage: Stage
 ) -> list[list[Encoded]]:
     """A pool of examples of a stage, cut into batches of about the same length."""
     backend = tokenizer.backend_tokenizer
-    setting = STAGES[stage]
+    number = stage.number
     examples: list[Encoded] = []
     for _ in range(POOL):
-        if stage < 2 or (stage == 2 and rng.random() < 0.15):
-            examples.append(drills.draw(rng, simple=stage == 0 or rng.random() < 0.25))
+        if number < 2 or (number == 2 and rng.random() < 0.15):
+            examples.append(drills.draw(rng, simple=number == 0 or rng.random() < 0.25))
         else:
-            examples.append(encode(backend, corpus.draw(rng, stage)))
-    if stage > 2:
+            examples.append(encode(backend, corpus.draw(rng, number)))
+    if number > 2:
         examples.sort(key=lambda example: len(example.ids) + rng.random() * 4)
     cut: list[list[Encoded]] = [[]]
     longest = 0
     for example in examples:
         longest = max(longest, len(example.ids))
-        if cut[-1] and longest * (len(cut[-1]) + 1) > setting.tokens:
+        if cut[-1] and longest * (len(cut[-1]) + 1) > stage.tokens:
             cut.append([])
             longest = len(example.ids)
         cut[-1].append(example)
@@ -92,6 +99,7 @@ class Run:
         steps: Number of optimiser steps.
         seed: Seed of the training text.
         rate: Peak learning rate.
+        stages: What the run goes through.
     """
 
     def __init__(
@@ -101,8 +109,10 @@ class Run:
         steps: int,
         seed: int,
         rate: float = 2e-3,
+        stages: tuple[Stage, ...] = SKILLS,
     ) -> None:
         self.network, self.tokenizer, self.steps, self.rate = network, tokenizer, steps, rate
+        self.stages = stages
         self.rng = random.Random(seed)
         self.drills = Drills(tokenizer.backend_tokenizer)
         wide = [p for p in network.parameters() if p.dim() >= 2]
@@ -117,11 +127,11 @@ class Run:
         """Goes through the stages, printing a line now and then."""
         started = time.monotonic()
         done = 0.0
-        for number, stage in enumerate(STAGES):
+        for stage in self.stages:
             done += stage.share
-            last = self.steps if number == len(STAGES) - 1 else round(done * self.steps)
+            last = self.steps if stage is self.stages[-1] else round(done * self.steps)
             while self.step < last:
-                pool = batches(self.rng, self.tokenizer, self.drills, number)
+                pool = batches(self.rng, self.tokenizer, self.drills, stage)
                 for batch in pool[: last - self.step]:
                     self._learn(batch, stage)
                     if self.step % report_every == 0 or self.step == self.steps:
@@ -141,6 +151,8 @@ class Run:
         weights = torch.zeros(ids.shape)
         for row, example in enumerate(batch):
             weights[row, : len(example.ids)] = torch.tensor(example.weights)
+            for start, _, _ in example.starts:
+                weights[row, start + 1] *= stage.first
         learnt = weights[:, 1:] > 0
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = self.network(ids[:, :-1], learnt)
@@ -156,6 +168,9 @@ class Run:
             miss, hits = self.network.guidance(*torch.tensor(guides).t())
             loss = loss + stage.guidance * miss
             self.hits.append(hits)
+        starts = [(row, *start) for row, example in enumerate(batch) for start in example.starts]
+        if starts and stage.attention:
+            loss = loss + stage.attention * self.network.inattention(*torch.tensor(starts).t())
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

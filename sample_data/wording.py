@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +16,8 @@ LETTERS = "ABCDEFGHIJ"
 # label that is to be predicted, which option it stands for.
 OPTION_END = "\ue000"
 TARGET = 0xE100
+QUESTION_START, QUESTION_END = "\ue001", "\ue002"
+MARKS = re.compile("[\ue000-\ue002\ue100-\ue10f]")
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -117,6 +120,11 @@ def list_options(options: list[str], labels: tuple[str, ...], style: str) -> str
     return "\n".join(lines)
 
 
+def mark_question(question: str) -> str:
+    """A question with marks around it."""
+    return QUESTION_START + question + QUESTION_END
+
+
 def letters(count: int) -> tuple[str, ...]:
     """The first `count` letters."""
     return tuple(LETTERS[:count])
@@ -127,7 +135,7 @@ def exact(level: str, question: str, options: list[str], example_letter: str = "
     fmt = _format(level)
     labels = letters(len(options))
     text = _template(fmt.user).render(
-        question=question,
+        question=mark_question(question),
         options=list_options(options, labels, fmt.label_style),
         example_letter=example_letter,
     )
@@ -150,7 +158,7 @@ def vary(
     instruction = rng.choice(INSTRUCTIONS[level]).format(letter=example_letter)
     head = rng.choice(("", "Question: ", "Question: ", "Question:\n"))
     gap = rng.choice(("\n", "\n", "\n\n", "\nOptions:\n"))
-    body = head + question + gap + list_options(options, labels, style)
+    body = head + mark_question(question) + gap + list_options(options, labels, style)
     body += rng.choice(CUES)
     if not instruction:
         return Prompt(body, labels)
@@ -189,4 +197,4 @@ def raw_question(question: str, options: list[str]) -> str:
     """One question of the raw-text format, up to where its answer goes."""
     fmt = _format("mmlu-original")
     listed = list_options(options, letters(len(options)), fmt.label_style)
-    return _template(fmt.user).render(question=question, options=listed)
+    return _template(fmt.user).render(question=mark_question(question), options=listed)
