@@ -17,6 +17,7 @@ import duckdb
 
 from engine.database import connect
 from engine.protocol import VocabularyEntry
+from engine.schema import fill_outcomes
 from engine.store import open_store
 
 CHUNK = 100_000
@@ -164,10 +165,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, first: int, last: int, tokens: 
     for statement in (QUESTIONS, PROBES, GENERATIONS, READINGS, POSITIONS):
         used = {name: value for name, value in values.items() if f"${name}" in statement}
         connection.execute(statement, used)
-    connection.execute(
-        f"INSERT INTO outcomes FROM outcome_rows WHERE probe_id BETWEEN {first + 1} AND {last} "
-        "ORDER BY probe_id"
-    )
+    fill_outcomes(connection, first + 1, last)
 
 
 def main() -> None:

@@ -10,12 +10,17 @@ import duckdb
 
 from engine.errors import StoreError
 
-MEMORY_LIMIT = "512MB"
-"""Of DuckDB's buffers in one process; what does not fit is read again or spilled."""
+MEMORY = "1GB"
+"""For DuckDB's data in one process; what does not fit is read again or spilled to the disk."""
+
+LEAN_MEMORY = "96MB"
+"""Enough for the lists of a million probes, in a process that should stay small."""
 
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",
-    "memory_limit": MEMORY_LIMIT,
+    "memory_limit": MEMORY,
+    # Give memory back early.
+    "allocator_flush_threshold": "8MB",
     # Queries are anyone's, so every connection is sandboxed: no file, network, extension or
     # Python variable is in reach, and no query can change that.
     "enable_external_access": False,
@@ -23,9 +28,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
-    "lock_configuration": True,
 }
-"""What every connection is opened with."""
+"""What every connection is opened with; :func:`lock` keeps it that way."""
 
 _LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _PREFIX = re.compile(r"^(?:[A-Z]\w* )*(?:Error|TransactionContext Error): (?:Failed to commit: )?")
@@ -51,16 +55,24 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         LockedError: Another process holds the file.
         StoreError: The file or its folder is missing, not readable, or no DuckDB database.
     """
-    _check_place(path, read_only)
     try:
+        _check_place(path, read_only)
         return duckdb.connect(str(path), read_only=read_only, config=SETTINGS)
+    except PermissionError as error:
+        raise _forbidden(path) from error
     except duckdb.Error as error:
         raise _refused(path, error) from error
 
 
+def lock(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
+    """Set the memory for this file in this process, and allow no more changes of settings."""
+    connection.execute(f"SET memory_limit = '{memory}'")
+    connection.execute("SET lock_configuration = true")
+
+
 def reason(error: duckdb.Error) -> str:
-    """What DuckDB says, on one line, without its error class, its links and the query."""
-    text = re.split(r"See also|\n\s*LINE \d+:", str(error), maxsplit=1)[0]
+    """What DuckDB says, on one line, without its error class, its advice and the query."""
+    text = re.split(r"See also|Possible solutions|\n\s*LINE \d+:", str(error), maxsplit=1)[0]
     line = " ".join(text.split())
     return _PREFIX.sub("", line).rstrip(" .")
 
@@ -111,8 +123,12 @@ def _refused(path: Path, error: duckdb.Error) -> StoreError:
     if "not a valid DuckDB database file" in text:
         return StoreError(f"{path} is not a DuckDB database.", "Name another file.")
     if "Permission denied" in text or "Read-only file system" in text:
-        return StoreError(
-            f"{path} can't be opened: permission denied.",
-            "Open it with --read-only, or copy it to a folder of yours.",
-        )
+        return _forbidden(path)
     return StoreError(f"{path} can't be opened: {reason(error)}.")
+
+
+def _forbidden(path: Path) -> StoreError:
+    return StoreError(
+        f"{path} can't be opened: permission denied.",
+        "Open it for reading only, or copy it to a folder of yours.",
+    )

@@ -26,6 +26,9 @@ MIGRATIONS: tuple[str, ...] = ()
 A step changes tables only: views and ``outcomes`` are made anew after it.
 """
 
+CHUNK = 50_000
+"""Probes whose outcomes are computed at a time."""
+
 _TABLE = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW) (\w+)")
 _ABOVE = re.compile(r"-- (.+)")
 _AFTER = {
@@ -48,7 +51,7 @@ def utc_now() -> datetime:
 def prepare(connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool) -> None:
     """Make an empty database one of logitscope's, or bring an older one up to date.
 
-    All in one transaction: a crash in the middle leaves the file as it was.
+    Tables change in one transaction: a crash in the middle leaves them as they were.
 
     Raises:
         StoreError: The file is no logitscope database, one of a newer schema, or would have to
@@ -77,13 +80,27 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool
                 connection.execute(step)
         _derive(connection)
         connection.execute(
-            "UPDATE meta SET schema_version = ?, definitions = ?",
-            [current_version(), definitions()],
+            "UPDATE meta SET schema_version = ?, definitions = ''", [current_version()]
         )
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    # Not in the transaction: a million outcomes need little memory when they are stored in steps.
+    # If this is cut short, the missing hash makes the next one to open the file begin again.
+    ((last,),) = connection.execute("SELECT coalesce(max(probe_id), 0) FROM probes").fetchall()
+    for first in range(1, last + 1, CHUNK):
+        fill_outcomes(connection, first, first + CHUNK - 1)
+    connection.execute("UPDATE meta SET definitions = ?", [definitions()])
+
+
+def fill_outcomes(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> int:
+    """Compute the outcomes of new probes; returns how many there were."""
+    ((filled,),) = connection.execute(
+        "INSERT INTO outcomes FROM outcome_rows WHERE probe_id BETWEEN ? AND ? ORDER BY probe_id",
+        [first, last],
+    ).fetchall()
+    return int(filled)
 
 
 @cache
@@ -121,11 +138,11 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _derive(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the views, and ``outcomes`` from its definition."""
+    """Make the views, and ``outcomes``, still empty, from its definition."""
     connection.execute("DROP TABLE IF EXISTS outcomes CASCADE")
     outcome_rows, *others = _views().split(";\n\n")
     connection.execute(outcome_rows)
-    connection.execute("CREATE TABLE outcomes AS FROM outcome_rows ORDER BY probe_id")
+    connection.execute("CREATE TABLE outcomes AS FROM outcome_rows WITH NO DATA")
     connection.execute("ALTER TABLE outcomes ADD PRIMARY KEY (probe_id)")
     for view in others:
         connection.execute(view)

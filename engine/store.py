@@ -18,7 +18,7 @@ import duckdb
 import msgspec
 
 from engine import schema
-from engine.database import connect, write_failure
+from engine.database import MEMORY, connect, lock, write_failure
 from engine.errors import StoreError
 from engine.rows import PROBE_TABLES, StoredProbe, probe_tables, question_table, token_table
 from engine.schema import utc_now
@@ -41,7 +41,7 @@ RunStatus = Literal["running", "finished", "cancelled", "failed", "interrupted"]
 _LEFT_BEHIND = "The program that ran it ended before the run did."
 
 
-def open_store(path: str | Path, *, read_only: bool = False) -> Store:
+def open_store(path: str | Path, *, read_only: bool = False, memory: str = MEMORY) -> Store:
     """Open a store, made where it is not there yet, brought up to date where it is older.
 
     Runs that a dead process left as running become ``interrupted``.
@@ -49,6 +49,7 @@ def open_store(path: str | Path, *, read_only: bool = False) -> Store:
     Args:
         path: The database file.
         read_only: Change nothing; several processes may read one file at the same time.
+        memory: What DuckDB may use for data, such as :data:`MEMORY` or :data:`LEAN_MEMORY`.
 
     Raises:
         LockedError: Another process holds the file.
@@ -59,6 +60,7 @@ def open_store(path: str | Path, *, read_only: bool = False) -> Store:
     connection = connect(place, read_only=read_only)
     try:
         schema.prepare(connection, str(place), read_only=read_only)
+        lock(connection, memory)
         store = Store(place, connection, read_only=read_only)
         if not read_only:
             store._interrupt_runs()
@@ -279,11 +281,7 @@ class Store:
             )
             for name, table in tables:
                 self._insert(name, table)
-            ((stored,),) = writer.execute(
-                "INSERT INTO outcomes FROM outcome_rows WHERE probe_id BETWEEN ? AND ? "
-                "ORDER BY probe_id",
-                [first, last],
-            ).fetchall()
+            stored = schema.fill_outcomes(writer, first, last)
             if stored != len(probes):
                 raise StoreError(
                     f"{len(probes) - stored} probes ask questions that are not stored."

@@ -273,7 +273,8 @@ class _Model:
         draw.shuffle(rest)
         if not before and draw.random() < 0.5:
             # Often the likeliest option is what the text says although it begins with a word.
-            rest = [*self._meant, *(i for i in rest if i not in self._meant)][: len(rest)]
+            meant = [i for i in self._meant if i not in top]
+            rest = [*meant, *(i for i in rest if i not in meant)][: len(rest)]
         ids = [*top[:1], *rest[:2], *top[1:], *rest[2:]]
         weights = [1.0]
         while len(weights) < KEPT:
