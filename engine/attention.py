@@ -29,6 +29,9 @@ NAME = "logitscope_cascade"
 _HARMLESS = ("is_causal", "position_ids", "use_cache", "output_")
 """How arguments begin that layers pass to attention and that change nothing here."""
 
+_ROOM = 16
+"""Tokens that a generated branch has room for at first; doubled whenever it is full."""
+
 _SCORES = 1 << 26
 """Attention scores held at once where the kernel materialises them."""
 
@@ -291,14 +294,13 @@ class DecodePass:
         self._parts = _SharedParts(self._prompts, self._grid, positions)
         return positions
 
-    def keep(self, branches: Tensor) -> None:
-        """Go on with these branches only (indices into the present ones, ascending)."""
-        owners = self._owners[branches]
-        alive, self._owners = torch.unique(owners, return_inverse=True)
+    def select(self, branches: Tensor) -> None:
+        """Go on with these branches (ascending); one that is named several times splits."""
+        alive, self._owners = torch.unique(self._owners[branches], return_inverse=True)
         if len(alive) < len(self._prompts.lengths):
             self._prompts = self._prompts.rows(alive)
         self._tails = {
-            layer: Keys(*(states[:, :, : self._length][branches] for states in tail))
+            layer: Keys(*(states.index_select(0, branches) for states in tail))
             for layer, tail in self._tails.items()
         }
         self._arrange()
@@ -318,17 +320,24 @@ class DecodePass:
     def _append(self, layer: int, new: Keys) -> Keys:
         """Write [branches, heads, size] at the end of the layer's tails, doubled when full."""
         at = self._length - 1
-        tail = self._tails.get(layer)
-        if tail is None or tail.keys.shape[2] == at:
-            room = max(16, at)
-            grown = [
-                torch.cat([old, old.new_empty(*old.shape[:2], room, old.shape[3])], 2)
-                for old in tail or (states.unsqueeze(2)[:, :, :0] for states in new)
-            ]
-            tail = self._tails[layer] = Keys(*grown)
+        if layer not in self._tails:
+            self._tails[layer] = Keys(
+                *(_with_room(states[:, :, None], _ROOM - 1) for states in new)
+            )
+        elif self._tails[layer].keys.shape[2] == at:
+            self._tails[layer] = Keys(*(_with_room(states, at) for states in self._tails[layer]))
+        tail = self._tails[layer]
         tail.keys[:, :, at] = new.keys
         tail.values[:, :, at] = new.values
         return Keys(*(states[:, :, : self._length] for states in tail))
+
+
+def _with_room(states: Tensor, more: int) -> Tensor:
+    """A copy of [rows, heads, tokens, size] with room for more tokens."""
+    rows, heads, tokens, size = states.shape
+    roomy = states.new_empty(rows, heads, tokens + more, size)
+    roomy[:, :, :tokens] = states
+    return roomy
 
 
 class _SharedParts:

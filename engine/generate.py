@@ -15,7 +15,7 @@ from engine.rendered import RenderedPrompt
 from engine.sampling import Sampler, key64
 
 _WORTH_DROPPING = 1 / 8
-"""Share of ended branches from which it pays to take them out of the computation."""
+"""Share of rows that nobody needs from which it pays to take them out."""
 
 
 class Generator:
@@ -71,30 +71,63 @@ class Generator:
             on_step: Called with the step and, for each prompt, each branch's newest token.
         """
         running = torch.arange(len(self._owners), device=self._owners.device)
-        logits, rows, reduced = self._session.first, self._owners, first.rows(self._owners)
-        self._session.branch(self._owners)
+        logits, rows, reduced = self._session.first, self._owners, first
         for step in range(self._settings.max_new_tokens):
-            tokens = self._choose(step, running, logits, rows, reduced)
-            going_on = self._lengths[running] == 0
+            tokens = self._choose(step, running, logits, rows, reduced.rows(rows))
             if on_step is not None:
-                on_step(step, self._newest(running[going_on], tokens[going_on]))
-            ended = going_on & torch.isin(tokens, self._stop_ids)
+                on_step(step, self._newest(running, tokens))
+            ended = torch.isin(tokens, self._stop_ids)
             self._lengths[running[ended]] = step + 1
-            alive = (going_on & ~ended).nonzero().squeeze(1)
-            if len(alive) == 0 or step == self._settings.max_new_tokens - 1:
+            running, rows, tokens = running[~ended], rows[~ended], tokens[~ended]
+            if len(running) == 0 or step == self._settings.max_new_tokens - 1:
                 break
+            fed, rows = self._arrange(step, rows, tokens, reduced)
             before_forward()
-            logits = self._session.step(tokens)
-            if len(alive) <= (1 - _WORTH_DROPPING) * len(running):
-                self._session.keep(alive)
-                running, logits = running[alive], logits[alive]
-            rows = torch.arange(len(running), device=running.device)
+            logits = self._session.step(fed)
             reduced = reduce_logits(logits, self._settings.kept)
+
+    def _arrange(
+        self, step: int, rows: Tensor, tokens: Tensor, reduced: Reduced
+    ) -> tuple[Tensor, Tensor]:
+        """Give every distinct text so far one row of the next forward pass.
+
+        Generations that have written the same tokens are one row until they part. A row that
+        nobody needs any more stays until there are enough of them to be worth the copying.
+
+        Args:
+            step: Number of the token just chosen.
+            rows: Row of the last logits that each running branch's token was chosen from.
+            tokens: Those tokens.
+            reduced: The last logits reduced.
+
+        Returns:
+            The tokens to feed, and for each running branch its row among them.
+        """
+        size = self._session.first.shape[1]
+        texts, text_of = torch.unique(rows * size + tokens, return_inverse=True)
+        parents, fed = texts // size, texts % size
+        if step == 0:
+            self._session.branch(parents)
+            return fed, text_of
+        before = len(reduced.logsumexp)
+        split = bool((parents[1:] == parents[:-1]).any())
+        if split or len(parents) <= (1 - _WORTH_DROPPING) * before:
+            self._session.select(parents)
+            return fed, text_of
+        return reduced.ids[:, 0].scatter(0, parents, fed), parents[text_of]
 
     def _choose(
         self, step: int, running: Tensor, logits: Tensor, rows: Tensor, reduced: Reduced
     ) -> Tensor:
-        """Choose and record the next token of every running branch."""
+        """Choose and record the next token of every running branch.
+
+        Args:
+            step: Number of the token.
+            running: The branches that have not ended.
+            logits: As many rows as there are distinct texts.
+            rows: Row of ``logits`` of each running branch.
+            reduced: The reduction of ``logits[rows]``.
+        """
         tokens = reduced.ids[:, 0].clone()
         sampled = (running % self._width > 0).nonzero().squeeze(1)
         if len(sampled):

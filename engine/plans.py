@@ -48,13 +48,13 @@ class Session(Protocol):
         """
 
     def branch(self, owners: Tensor) -> None:
-        """Open generated branches; ``owners`` [branches] names their prompts, ascending."""
+        """Open generated branches, once; ``owners`` [branches] names their prompts, ascending."""
 
     def step(self, tokens: Tensor) -> Tensor:
         """Append one token [branches] to every open branch; logits after it, float32."""
 
-    def keep(self, branches: Tensor) -> None:
-        """Go on with some of the open branches only: indices into them, ascending."""
+    def select(self, branches: Tensor) -> None:
+        """Go on with these open branches (ascending); one named several times splits."""
 
 
 class Plan(Protocol):
@@ -230,9 +230,9 @@ class SharedSession:
         wanted = torch.arange(len(tokens), device=tokens.device)
         return self._model.flat(tokens, positions, wanted, self._decode)
 
-    def keep(self, branches: Tensor) -> None:
+    def select(self, branches: Tensor) -> None:
         """See :class:`Session`."""
-        self._decode.keep(branches)
+        self._decode.select(branches)
 
 
 class PlainPlan:
@@ -289,7 +289,7 @@ class PlainSession:
 
     def branch(self, owners: Tensor) -> None:
         """See :class:`Session`."""
-        self.keep(torch.zeros_like(owners))
+        self.select(torch.zeros_like(owners))
 
     def step(self, tokens: Tensor) -> Tensor:
         """See :class:`Session`."""
@@ -300,7 +300,7 @@ class PlainSession:
         logits, self._cache = self._model.cached(tokens[:, None], start, self._cache)
         return logits
 
-    def keep(self, branches: Tensor) -> None:
+    def select(self, branches: Tensor) -> None:
         """See :class:`Session`."""
         self._texts = self._texts[branches]
         if self._cache is not None:

@@ -43,11 +43,11 @@ class Reduced:
     def rows(self, index: Tensor) -> Reduced:
         """The rows at ``index``, in its order, repeated where it repeats."""
         return Reduced(
-            self.values[index],
-            self.ids[index],
-            self.logsumexp[index],
-            self.entropy[index],
-            self.unseen[index],
+            self.values.index_select(0, index),
+            self.ids.index_select(0, index),
+            self.logsumexp.index_select(0, index),
+            self.entropy.index_select(0, index),
+            self.unseen.index_select(0, index),
         )
 
 

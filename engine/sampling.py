@@ -24,7 +24,8 @@ from engine.reduce import Reduced, row_blocks, top_k
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, None))
 """Shifts and multipliers of splitmix64 (Steele, Lea and Flood 2014)."""
-_SCALE = 2.0**-53
+_HALF = 2**52
+"""Half of the 2**53 values that a float64 between 0 and 1 can take in even steps."""
 
 
 def key64(*parts: object) -> int:
@@ -51,8 +52,8 @@ def _splitmix(state: Tensor) -> Tensor:
     return state
 
 
-def _hash53(keys: Tensor, step: int, ids: Tensor) -> Tensor:
-    """53 random bits for each (key, step, token id).
+def _hash(keys: Tensor, step: int, ids: Tensor) -> Tensor:
+    """64 random bits, as an int64, for each (key, step, token id).
 
     Args:
         keys: [rows] int64.
@@ -60,12 +61,13 @@ def _hash53(keys: Tensor, step: int, ids: Tensor) -> Tensor:
         ids: Token ids, broadcastable to [rows, n].
     """
     base = _splitmix(keys + _signed(step * _GOLDEN)).unsqueeze(1)
-    return (_splitmix(base ^ ids) >> 11) & ((1 << 53) - 1)
+    return _splitmix(base ^ ids)
 
 
 def _gumbel(bits: Tensor) -> Tensor:
-    """Standard Gumbel noise in float64 from 53 uniform bits."""
-    return -torch.log(-torch.log((bits.double() + 0.5) * _SCALE))
+    """Standard Gumbel noise in float64, rising with the upper 53 of 64 random bits."""
+    uniform = ((bits >> 11).double() + (_HALF + 0.5)) / (2 * _HALF)
+    return -torch.log(-torch.log(uniform))
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class Sampler:
         tokens = torch.empty_like(rows)
         values = logits.new_empty(3, len(rows))
         for block in row_blocks(len(rows), logits):
-            scaled, best, ids = logits[rows[block]], reduced.values[block], reduced.ids[block]
+            scaled = logits.index_select(0, rows[block])
+            best, ids = reduced.values[block], reduced.ids[block]
             if self.penalizes and seen is not None:
                 scaled = penalize(scaled, seen[block], self.settings.repetition_penalty)
                 best, ids = top_k(scaled, ids.shape[1])
@@ -146,7 +149,7 @@ class Sampler:
         """As :meth:`_draw` where top-k or top-p cut; takes more candidates for rows that need."""
         cutoff, certain = self._cutoff(scaled, best)
         kept = best >= cutoff.unsqueeze(1)
-        scores = (best + _gumbel(_hash53(keys, step, ids))).masked_fill_(~kept, -torch.inf)
+        scores = (best + _gumbel(_hash(keys, step, ids))).masked_fill_(~kept, -torch.inf)
         winner = scores.argmax(1, keepdim=True)
         tokens = ids.gather(1, winner).squeeze(1)
         logsumexp = torch.logsumexp(best.masked_fill(~kept, -torch.inf), -1)
@@ -213,17 +216,17 @@ def _draw_from_all(scaled: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step
     noise is above it exactly where its bits are above a number: comparing integers is enough for
     nearly all tokens.
     """
-    scores = best + _gumbel(_hash53(keys, step, ids))
+    scores = best + _gumbel(_hash(keys, step, ids))
     bar, winner = scores.max(1)
     tokens = ids.gather(1, winner.unsqueeze(1)).squeeze(1)
     if best.shape[1] == scaled.shape[1]:
         return tokens
-    least_noise = torch.exp(-torch.exp(best[:, -1] - bar))
+    least_uniform = torch.exp(-torch.exp(best[:, -1] - bar))
     slack = 64
-    least_bits = (least_noise / _SCALE).long() - slack
+    least = (least_uniform * (2 * _HALF)).long() - _HALF - slack
     every = torch.arange(scaled.shape[1], device=scaled.device)
-    bits = _hash53(keys, step, every)
-    rows, rivals = (bits >= least_bits.unsqueeze(1)).nonzero(as_tuple=True)
+    bits = _hash(keys, step, every)
+    rows, rivals = (bits >= (least.clamp_(min=-_HALF) << 11).unsqueeze(1)).nonzero(as_tuple=True)
     rival_scores = scaled[rows, rivals] + _gumbel(bits[rows, rivals])
     bar = bar.scatter_reduce(0, rows, rival_scores, "amax")
     won = rival_scores == bar[rows]

@@ -210,16 +210,16 @@ class _Check:
         return torch.cat(list(session.follow(forced))), texts
 
     def _generation(self, session: Session, prompts: Sequence[Ids]) -> tuple[Tensor, list[Ids]]:
-        """Three branches on the first prompt, one of them dropped after the first token."""
+        """Three branches on the first prompt: one is dropped and one split after a token."""
         owners = [0, 0, 0, *range(1, len(prompts))]
         session.branch(self._model.tensor(owners))
         texts = [list(prompts[owner]) for owner in owners]
-        for step, going_on in ((0, [0, 2, *range(3, len(owners))]), (1, None), (2, None)):
+        for step, going_on in ((0, [0, 2, 2, *range(3, len(owners))]), (1, None), (2, None)):
             tokens = [self._written[at % 2][step] for at in range(len(texts))]
             logits = session.step(self._model.tensor(tokens))
             texts = [[*text, token] for text, token in zip(texts, tokens, strict=True)]
             if going_on:
-                session.keep(self._model.tensor(going_on))
+                session.select(self._model.tensor(going_on))
                 texts = [texts[at] for at in going_on]
         return logits, [list(text) for text in texts]
 
