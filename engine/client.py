@@ -25,6 +25,7 @@ from engine.paths import home
 from engine.protocol import (
     Bye,
     Cancel,
+    Cancelled,
     Done,
     Event,
     Failed,
@@ -252,6 +253,8 @@ class WorkerClient:
                 return event
             elif isinstance(event, Failed):
                 raise ModelError(event.sentence, event.hint)
+            elif isinstance(event, Cancelled):
+                break  # The worker can't stop in the middle of a load; nobody has to wait for it.
         return None
 
     def close(self, timeout: float = 2.0) -> None:

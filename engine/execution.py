@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -37,6 +38,8 @@ CANCEL_PATIENCE = 2.0
 """Seconds to wait until cancelled jobs are acknowledged."""
 
 _STOP_CHECK = 0.05
+
+_log = logging.getLogger(__name__)
 
 Outcome = Literal["finished", "cancelled", "failed"]
 ProbeKey = tuple[int, str, int]
@@ -218,7 +221,12 @@ class Execution:
     def _keep(self, probe: PlannedProbe, answer: Probed) -> None:
         """Read a finished probe and put it into the batch that is stored next."""
         self._in_a_row = 0
-        self._batch.append(with_readings(probe, answer, self._token_texts))
+        try:
+            self._batch.append(with_readings(probe, answer, self._token_texts))
+        except Exception as error:
+            # One text that trips the rules must not end a run that may have taken hours.
+            _log.exception("The answers of a probe could not be read.")
+            self._give_up(probe, f"Its answers could not be read: {error!r}.")
 
     def _give_up(self, probe: PlannedProbe, sentence: str) -> None:
         self.failed += 1

@@ -12,7 +12,17 @@ from engine.errors import LogitscopeError, QuestionError
 from engine.flags import FLAGS
 from engine.formats import PromptFormat
 from engine.planning import PlannedProbe, RunPlan, plan_run, record_run
-from engine.protocol import Failed, JobEvent, Note, Probe, Probed, Ready, Render, Rendered
+from engine.protocol import (
+    Cancelled,
+    Failed,
+    JobEvent,
+    Note,
+    Probe,
+    Probed,
+    Ready,
+    Render,
+    Rendered,
+)
 from engine.questions import Question
 from engine.readings import Reading, read_probe
 from engine.records import ModelInfo, ProbeResult, ProbeSettings
@@ -158,6 +168,8 @@ def ask_one(
             raise LogitscopeError(event.sentence, event.hint)
         if isinstance(event, Probed):
             return with_readings(planned, event, token_texts(ready))
+        if isinstance(event, Cancelled):
+            break
         on_event(event)
     raise LogitscopeError("The question was not asked: it was cancelled.")
 

@@ -11,7 +11,7 @@ sentences, refusals, several answers, nonsense, cut texts.
 
 It misbehaves on request:
 
-- ``--delay S`` waits S seconds a probe;
+- ``--delay S`` waits S seconds a probe, ``--load-delay S`` while loading;
 - ``--kill ID`` kills itself at a question, ``--kill-once ID FILE`` only while FILE is not there,
   ``--kill-above N`` when it gets more than N prompts at once;
 - ``--fail ID`` can't render a question, ``--break ID`` raises while probing it;
@@ -116,6 +116,7 @@ class FakeBackend:
 
     def load(self, request: Load, on_stage: Callable[[str], None]) -> Ready | None:
         on_stage("loading the fake")
+        time.sleep(self._options.load_delay)
         if self._options.load_error:
             raise ModelError(f"There is no model in {request.model}.", "Give another folder.")
         if request.tokenizer_only:
@@ -386,6 +387,7 @@ def _info(request: Load, parameters: int) -> ModelInfo:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--load-delay", type=float, default=0.0)
     parser.add_argument("--kill", action="append", default=[])
     parser.add_argument("--kill-once", nargs=2)
     parser.add_argument("--kill-above", type=int, default=sys.maxsize)

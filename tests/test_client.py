@@ -113,6 +113,13 @@ def test_a_model_that_is_not_there_is_one_sentence(start: Start) -> None:
     assert client.alive
 
 
+def test_nobody_waits_for_a_load_that_was_cancelled(start: Start) -> None:
+    client, _ = start("--load-delay", "600")
+    stop = threading.Event()
+    assert client.load(LOAD, lambda stage: stop.set(), stop) is None
+    assert client.alive
+
+
 def test_render_needs_no_model(start: Start) -> None:
     client, _ = start()
     assert client.load(Load(0, "fake", tokenizer_only=True)) is None

@@ -24,6 +24,8 @@ from engine.formats import PromptFormat, load_format
 from engine.perturb import reorder
 from engine.planning import CHUNK, RunPlan
 from engine.protocol import FirstToken, JobEvent, Loading, Wrote
+from engine.questions import Question
+from engine.readings import Reading, read_probe
 from engine.records import ProbeSettings, SamplerSettings
 from engine.rows import StoredProbe
 from engine.runs import execute, plan_run, probe_one, render_one, rerun
@@ -455,6 +457,22 @@ def test_a_probe_that_breaks_does_not_take_its_job_along(
     assert (summary.status, summary.failed) == ("finished", lost)
     assert summary.stored == plan.planned - lost
     assert "This question breaks the probe." in (summary.message or "")
+
+
+def test_answers_that_trip_the_rules_cost_one_probe(
+    store: Store, plan: RunPlan, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(question: Question, *rest: Any) -> list[Reading]:
+        if question.text == "What is 4?":
+            raise ZeroDivisionError("a bug")
+        return read_probe(question, *rest)
+
+    monkeypatch.setattr("engine.single.read_probe", read)
+    summary = execute(store, plan, start())
+    lost = len(FORMATS) * plan.orders
+    assert (summary.status, summary.failed) == ("finished", lost)
+    assert summary.stored == plan.planned - lost
+    assert "could not be read: ZeroDivisionError" in (summary.message or "")
 
 
 def test_a_run_in_which_nothing_works_has_failed(store: Store, plan: RunPlan, start: Start) -> None:
