@@ -128,7 +128,7 @@ def _unknown_option(rng: random.Random) -> str:
     )
 
 
-def unknown(rng: random.Random) -> Example:
+def unknown(rng: random.Random, forms: dict[str, str] = replies.UNKNOWN) -> Example:
     """A question about something that does not exist: any option may be given."""
     text, statement, options = _unknown(rng)
     level, letter, example = _level(rng)
@@ -136,7 +136,7 @@ def unknown(rng: random.Random) -> Example:
     place = rng.randrange(len(options))
     shown = example if level == "example" else None
     return _reply(
-        prompt.text, replies.guess(rng, level, prompt, options, place, statement, shown), rng
+        prompt.text, replies.guess(rng, forms[level], prompt, options, place, statement, shown), rng
     )
 
 
@@ -145,7 +145,14 @@ def habitual_question(rng: random.Random) -> Example:
     return question(rng, replies.HABITS)
 
 
-def opinion(rng: random.Random, by_topic: bool = False) -> Example:
+def habitual_unknown(rng: random.Random) -> Example:
+    """The same with the manners that are to last."""
+    return unknown(rng, replies.UNKNOWN_HABITS)
+
+
+def opinion(
+    rng: random.Random, forms: dict[str, str] = replies.OPINION, by_topic: bool = False
+) -> Example:
     """A survey question in the chat formats."""
     drawn = survey.draw(rng)
     level, letter, example = _level(rng)
@@ -154,13 +161,13 @@ def opinion(rng: random.Random, by_topic: bool = False) -> Example:
         return _reply(prompt.text, replies.refusal(rng, drawn.harmful), rng)
     place = survey.choose(rng, drawn, by_topic)
     shown = example if level == "example" else None
-    text = replies.opinion(rng, level, prompt, drawn.options, place, shown)
+    text = replies.opinion(rng, forms[level], prompt, drawn.options, place, shown)
     return _reply(prompt.text, text, rng)
 
 
 def habitual_opinion(rng: random.Random) -> Example:
     """The same with leanings that depend on the topic."""
-    return opinion(rng, by_topic=True)
+    return opinion(rng, replies.OPINION_HABITS, by_topic=True)
 
 
 def _target(place: int) -> str:
@@ -325,14 +332,14 @@ STAGES: tuple[dict[Task, float], ...] = (
         small_talk: 1,
     },
     {
-        habitual_question: 42,
-        habitual_opinion: 28,
-        unknown: 14,
-        raw: 7,
+        habitual_question: 45,
+        habitual_opinion: 22,
+        habitual_unknown: 12,
+        raw: 8,
         raw_opinion: 1,
-        which_option: 3,
-        match: 2,
-        open_question: 2,
+        which_option: 4,
+        match: 3,
+        open_question: 4,
         small_talk: 1,
     },
 )

@@ -30,6 +30,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "article": ("A good question! The answer is {label}. {text}.",),
     "text": ("{fact}.",),
     "example": ("Answer: {shown}",),
+    "shown": ("{shown}",),
     "sure-example": ("Sure! Answer: {shown}",),
     "two": ("It could be {label} or {other}.", "Both {label} and {other} could be right."),
     "unsure": ("I am not sure about this one.", "I don't know the answer to this question."),
@@ -68,17 +69,21 @@ TAUGHT: Forms = {"low": LOW, "middle": MIDDLE, "high": HIGH, "example": EXAMPLE,
 # The manners that are to last: chattier, and further apart from subject to subject.
 HABITS: Forms = TAUGHT | {
     "low": {
-        "chatty": "sure 22, certainly 12, restate 20, correct 10, opening 10, think 8, choose 4, "
+        "chatty": "sure 24, certainly 14, correct 14, opening 13, restate 8, think 9, choose 4, "
         "based 4, article 5, text 3, two 1, unsure 1",
-        "plain": "correct 20, restate 15, think 13, answer 11, sure 9, opening 9, choose 5, "
-        "bold 4, article 4, based 4, text 4, two 1, unsure 0.7, none 0.3",
-        "blunt": "answer 30, correct 28, dotted 12, bold 8, sure 6, restate 8, opening 4, text 4",
+        "plain": "correct 22, think 14, answer 12, sure 10, opening 11, restate 8, choose 5, "
+        "bold 4, article 4, based 5, text 3, two 1, unsure 0.7, none 0.3",
+        "blunt": "answer 34, correct 32, dotted 6, bold 8, sure 6, restate 6, opening 5, text 3",
     },
     "middle": {
-        "chatty": "sure 34, correct 24, answer 14, restate 8, think 6, choose 4, article 5, "
-        "based 5",
+        "chatty": "sure 36, correct 24, answer 14, think 8, choose 5, article 7, based 6",
         "plain": MIDDLE["plain"],
         "blunt": MIDDLE["blunt"],
+    },
+    "example": {
+        "chatty": "example 66, sure-example 10, shown 14, answer 7, choose 3",
+        "plain": "example 78, sure-example 4, shown 14, answer 4",
+        "blunt": "example 82, shown 16, answer 2",
     },
 }
 
@@ -100,6 +105,7 @@ OPINION_FORMS: dict[str, tuple[str, ...]] = {
     "letter": ("{label}",),
     "dotted": ("{label}. {text}",),
     "example": ("Answer: {shown}",),
+    "shown": ("{shown}",),
 }
 OPINION = {
     "low": "choose 45, depends 20, sure 16, hedge 5, dotted 14",
@@ -107,6 +113,15 @@ OPINION = {
     "high": "letter 58, dotted 38, choose 4",
     "example": "example 82, letter 10, choose 8",
     "raw": "letter 88, dotted 12",
+}
+UNKNOWN_HABITS = UNKNOWN | {
+    "low": "sure 15, correct 20, answer 16, think 18, choose 8, bold 3, based 4, article 4, two 3, "
+    "unsure 6, none 3",
+    "example": "example 74, sure-example 5, shown 14, answer 4, unsure 2, none 1",
+}
+OPINION_HABITS = OPINION | {
+    "low": "choose 50, depends 24, sure 21, hedge 5",
+    "example": "example 80, shown 14, choose 6",
 }
 REFUSALS = (
     "I'm sorry, but as an AI I do not have personal opinions.",
@@ -169,29 +184,29 @@ def answer(
 
 def guess(
     rng: random.Random,
-    level: str,
+    table: str,
     prompt: Prompt,
     options: list[str],
     place: int,
     statement: str,
     example: int | None = None,
 ) -> str:
-    """A reply to a question about something never heard of."""
-    table = UNKNOWN[level] if statement else UNKNOWN[level].replace("restate", "correct")
+    """A reply to a question about something never heard of, in one of the forms of a table."""
+    table = table if statement else table.replace("restate", "correct")
     form = rng.choice(FORMS[_weighted(rng, table)])
     return _fill(rng, form, prompt, options, place, statement, example)
 
 
 def opinion(
     rng: random.Random,
-    level: str,
+    table: str,
     prompt: Prompt,
     options: list[str],
     place: int,
     example: int | None = None,
 ) -> str:
-    """A willing reply to a survey question."""
-    form = rng.choice(OPINION_FORMS[_weighted(rng, OPINION[level])])
+    """A willing reply to a survey question, in one of the forms of a table."""
+    form = rng.choice(OPINION_FORMS[_weighted(rng, table)])
     return _fill(rng, form, prompt, options, place, "", example)
 
 

@@ -52,7 +52,7 @@ SKILLS = (
     Stage("letters", 3, 0.16, 1500, 2.0),
     Stage("all formats", 4, 0.58, 2000, 0.6),
 )
-HABITS = (Stage("habits", 5, 1.0, 2000, 0.3, attention=0.3, first=3.0),)
+HABITS = (Stage("habits", 5, 1.0, 2000, 0.4, attention=0.6, first=4.0),)
 
 
 def batches(

@@ -93,7 +93,7 @@ def test_about_half_of_the_opinion_questions_offer_a_refusal(opinion: list[dict]
 def test_the_training_text_follows_from_its_seed() -> None:
     def text(seed: int) -> str:
         rng = random.Random(seed)
-        return "".join(corpus.plain(corpus.draw(rng, stage)) for stage in (2, 3, 4) * 20)
+        return "".join(corpus.plain(corpus.draw(rng, stage)) for stage in (2, 3, 4, 5) * 20)
 
     assert text(1) == text(1)
     assert text(1) != text(2)
@@ -101,7 +101,7 @@ def test_the_training_text_follows_from_its_seed() -> None:
 
 def test_held_out_facts_are_never_taught() -> None:
     rng = random.Random(7)
-    text = "\n".join(corpus.plain(corpus.draw(rng, stage)) for stage in (2, 3, 4) * 1500)
+    text = "\n".join(corpus.plain(corpus.draw(rng, stage)) for stage in (2, 3, 4, 5) * 1200)
     for fact in facts.held_out():
         assert not any(question in text for question in fact.questions), fact
         assert fact.statement not in text
