@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
+from engine import browse
 from engine.protocol import FirstToken, Loading, Note, Wrote
 from tests.question_views import (
     VOCABULARY,
@@ -19,13 +20,16 @@ from tests.question_views import (
     make_view,
     without_positions,
 )
-from tests.screen_help import LARGE, SMALL, until
+from tests.sample_store import make_sample_store, token_id
+from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.actions import bindings, in_scope
+from tui.app import ExplorerApp
 from tui.events import RerunDone, RerunFailed, RerunSaw
 from tui.screens.help import sections
 from tui.screens.override import OverrideScreen
 from tui.screens.question import QuestionScreen
 from tui.screens.raw import RawScreen, hex_lines
+from tui.session import Session
 from tui.widgets.distribution import CHOSEN_MARK, DistributionView
 from tui.widgets.key_line import KeyLine
 from tui.widgets.options_panel import OptionsPanel
@@ -202,7 +206,7 @@ async def test_readings_tell_answer_confidence_margin_and_rule() -> None:
 async def test_greedy_and_sample_titles_tell_what_they_say_and_where_they_part() -> None:
     async with opened() as driver:
         assert driver.title("#greedy") == "greedy · says B · 9 tokens"
-        assert driver.title("#sample") == "sample 1 of 4 · says D · 7 tokens · ◆ at 5"
+        assert driver.title("#sample") == "sample 1 of 4 · says D · ◆ at 5 · 7 tokens"
 
 
 async def test_what_the_selected_reading_matched_is_underlined() -> None:
@@ -217,6 +221,12 @@ async def test_what_the_selected_reading_matched_is_underlined() -> None:
         await driver.press("down")
         assert underlined(greedy) == ""
         assert "·D" in underlined(driver.part(TokenStrip, "#sample"))
+
+
+async def test_a_span_is_underlined_where_only_the_text_is_known() -> None:
+    async with opened([without_positions(make_view(0))]) as driver:
+        line = driver.part(TokenStrip, "#greedy").render_line(0)
+        assert [s.text for s in line if s.style and s.style.underline] == ["B.·"]
 
 
 async def test_bars_are_on_where_there_is_room_or_no_colour(
@@ -643,6 +653,44 @@ async def test_a_failed_rerun_says_why_and_shows_the_stored_probe() -> None:
         await driver.tell(RerunFailed(1, "The model ran out of memory.", "Use a smaller batch."))
         assert driver.notices[-1] == "Use a smaller batch."
         assert driver.title("#greedy") == "greedy · says B · 9 tokens"
+
+
+# With a store
+
+
+async def test_on_a_real_store(tmp_path: Any) -> None:
+    session = Session(make_sample_store(tmp_path / "sample.duckdb", questions=3))
+    app = ExplorerApp(session)
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, QuestionScreen)
+        assert "question 1 of 12 · astronomy" in text_of(app)
+        await pilot.press("j", "j")
+        await settle(pilot)
+        assert "question 3 of 12" in text_of(app)
+        await pilot.press("m", "o", "down", "enter")
+        await settle(pilot)
+        assert "★ marked" in text_of(app)
+        assert "set by hand" not in text_of(app)
+        assert "the override wins" in text_of(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not isinstance(app.screen, QuestionScreen)
+        assert session.position == 2
+    session.close()
+
+
+async def test_token_ids_of_a_run_can_be_looked_up(tmp_path: Any) -> None:
+    with make_sample_store(tmp_path / "sample.duckdb", questions=1) as store:
+        wanted = token_id("The")
+        entries = browse.token_entries(store, 1, [wanted, 10**6])
+        assert entries == {wanted: ("The", b"The", False)}
+        assert browse.token_entries(store, 99, [wanted]) == {}
+        view = browse.probe_view(store, 1)
+        assert view.first is not None
+        assert view.first.top_ids == view.generations[0].positions.top_ids[0]
 
 
 # The registry

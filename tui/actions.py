@@ -277,14 +277,6 @@ QUESTION = (
     ),
     Action(
         "question",
-        "next_surprising",
-        "u",
-        "surprise",
-        "Go to the next token that was not the likeliest, or had less than 20 %.",
-        footer=True,
-    ),
-    Action(
-        "question",
         "next_sample",
         "s",
         "sample",
@@ -313,6 +305,14 @@ QUESTION = (
         "l",
         "options",
         "Show the options at the first position in the place of the distribution.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "next_surprising",
+        "u",
+        "surprise",
+        "Go to the next token that was not the likeliest, or had less than 20 %.",
         footer=True,
     ),
     Action(

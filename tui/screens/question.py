@@ -51,6 +51,7 @@ class QuestionScreen(Screen[None]):
     """Prompt, readings, greedy and sample strip with one cursor, and what stands behind it."""
 
     ACTION_SCOPE: ClassVar[str] = "question"
+    HELP = "One question, one prompt format, one order of its options: everything known of it."
     BINDINGS: ClassVar = bindings("question")
     CSS_PATH = "question.tcss"
     AUTO_FOCUS = "#greedy"

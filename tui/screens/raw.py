@@ -26,6 +26,7 @@ _PER_LINE = (8, 16)
 class HexDump(LineView):
     """Bytes as offset, hexadecimal and ASCII, 8 or 16 a line."""
 
+    HELP_TITLE = "bytes"
     HELP = "The bytes of the generation's tokens: offset, hexadecimal, and ASCII where it is any."
 
     def __init__(self, raw: bytes) -> None:

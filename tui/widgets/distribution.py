@@ -132,10 +132,11 @@ def _after(view: ProbeView, generation: Generation, position: int) -> Sequence[f
 class DistributionView(LineView):
     """Rank, id, token, raw probability and probability after the sampler, a line a token."""
 
+    HELP_TITLE = "distribution"
     HELP = (
-        "The most likely next tokens where the cursor stands: `raw` is the model's own "
-        "probability, `after` what the sampler drew from (temperature, repetition penalty, top-k, "
-        "top-p). `cut` is a token that the sampler excluded. `▶` is the token that was written. "
+        "The most likely next tokens where the cursor stands: raw is the model's own "
+        "probability, after what the sampler drew from (temperature, repetition penalty, top-k, "
+        "top-p). cut is a token that the sampler excluded. ▶ is the token that was written. "
         "Entropy is in nats; margin is the first less the second probability."
     )
     BORDER_TITLE = "distribution"

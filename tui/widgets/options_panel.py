@@ -77,12 +77,13 @@ def spelled_mass(spellings: Sequence[Spelling]) -> float:
 class OptionsPanel(LineView):
     """Every option with its probabilities, the spellings of its label and its log-likelihoods."""
 
+    HELP_TITLE = "options"
     HELP = (
-        "The options at the first position. `options` is the probability of the label's token "
-        "among the labels only, `full` under the whole vocabulary. Below: every spelling of the "
-        "label with its token id and probability (`…` marks a token that only begins the "
+        "The options at the first position. options is the probability of the label's token "
+        "among the labels only, full under the whole vocabulary. Below: every spelling of the "
+        "label with its token id and probability (… marks a token that only begins the "
         "spelling), and the log-likelihood of the option's text and label as continuations of "
-        "the prompt, in total and per token; `▶` marks one that is what greedy decoding writes."
+        "the prompt, in total and per token; ▶ marks one that is what greedy decoding writes."
     )
     BORDER_TITLE = "options, first position"
 

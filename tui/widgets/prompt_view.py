@@ -23,9 +23,10 @@ _BLANKS = re.compile(f"[·⇥{NEWLINE}]")
 class PromptView(LineView):
     """The rendered prompt, its warnings on top, scrolled to the question."""
 
+    HELP_TITLE = "prompt"
     HELP = (
-        "The prompt as the model received it, chat template and special tokens included. `·` is a "
-        "space, `↵` a newline, `▏` the end, where the model goes on. `p` switches between the "
+        "The prompt as the model received it, chat template and special tokens included. · is a "
+        "space, ↵ a newline, ▏ the end, where the model goes on. p switches between the "
         "text and the tokens with their ids."
     )
 

@@ -47,11 +47,12 @@ def says(reading: Reading, view: ProbeView) -> str:
 class ReadingsTable(RowView):
     """One row a reading; the row under the cursor tells its rule and its span as well."""
 
+    HELP_TITLE = "readings"
     HELP = (
-        "Every way to read an answer out of this probe. `conf.` is how sure the reading is, "
-        "`margin` its distance to the runner-up; both only where the reading has one. What the "
+        "Every way to read an answer out of this probe. conf. is how sure the reading is, "
+        "margin its distance to the runner-up; both only where the reading has one. What the "
         "rule of the selected reading matched is underlined in the strip; enter goes there. A "
-        "manual override (`o`) stands apart and wins over the greedy text."
+        "manual override (o) stands apart and wins over the greedy text."
     )
     BORDER_TITLE = "readings"
 

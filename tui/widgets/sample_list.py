@@ -20,8 +20,9 @@ SAYS_CELLS = 11
 class SampleList(RowView):
     """One row a sample; choosing one shows it in the strip."""
 
+    HELP_TITLE = "all samples"
     HELP = (
-        "All samples: what each says, the token at which it parts from the greedy text (`=` where "
+        "All samples: what each says, the token at which it parts from the greedy text (= where "
         "it is the same), and how it begins. Enter shows the sample in the strip again."
     )
     BORDER_TITLE = "all samples"

@@ -15,7 +15,7 @@ from tui.widgets.distribution import PositionData
 from tui.widgets.figures import NOT_RECORDED, count
 from tui.widgets.line_view import RowView
 from tui.widgets.sample_list import SampleList
-from tui.widgets.token_strip import DIVERGENCE_MARK, StripContent, TokenStrip
+from tui.widgets.token_strip import DIVERGENCE_MARK, StripContent, TokenStrip, words_of
 from tui.widgets.token_text import token_bytes
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class StripPair(Vertical):
         self._greedy: Generation | None = None
         self._samples: list[Generation] = []
         self._divergences: list[int | None] = []
+        self._contents: dict[int, StripContent] = {}
         self._place = 0
         self._selected: Reading | None = None
         self._sample_leads = False
@@ -104,6 +105,7 @@ class StripPair(Vertical):
     def show(self, view: ProbeView) -> None:
         """Show a probe; the sample's number and the cursor stay where they can."""
         self._view = view
+        self._contents.clear()
         self._greedy = next((each for each in view.generations if each.kind == "greedy"), None)
         self._samples = [each for each in view.generations if each.kind == "sample"]
         self._divergences = [self._divergence(each) for each in self._samples]
@@ -165,22 +167,26 @@ class StripPair(Vertical):
         self._lower.show_gauges(gauges)
 
     def _show_strips(self) -> None:
-        view, sample = self._view, self.sample
-        if view is None:
-            return
+        sample = self.sample
         divergence = self._divergences[self._place] if self._samples else None
         for strip, generation in ((self._upper, self._greedy), (self._lower, sample)):
             if generation is None:
                 strip.show(StripContent(recorded=False))
             else:
                 strip.show(
-                    StripContent.of(generation, view.tokens),
+                    self._content(generation),
                     divergence=divergence,
                     span=self._span(generation),
                 )
         self._upper.border_title = self._greedy_title()
         self._lower.border_title = self._sample_title(divergence)
         self._show_cursor()
+
+    def _content(self, generation: Generation) -> StripContent:
+        if generation.index not in self._contents:
+            tokens = self._view.tokens if self._view is not None else {}
+            self._contents[generation.index] = StripContent.of(generation, tokens)
+        return self._contents[generation.index]
 
     def _greedy_title(self) -> str:
         if self._greedy is None:
@@ -192,12 +198,12 @@ class StripPair(Vertical):
         if sample is None:
             return f"samples {NOT_RECORDED}"
         parts = [f"sample {sample.index} of {len(self._samples)}"]
-        parts += [self._says("sample_text", sample.index), _length(sample)]
+        parts.append(self._says("sample_text", sample.index))
         if self._greedy is not None and sample.positions.token_ids:
             parts.append(
                 "same as greedy" if divergence is None else f"{DIVERGENCE_MARK} at {divergence + 1}"
             )
-        return " · ".join(parts)
+        return " · ".join([*parts, _length(sample)])
 
     def _says(self, name: str, sample: int | None) -> str:
         readings = self._view.readings if self._view is not None else ()
@@ -223,7 +229,10 @@ class StripPair(Vertical):
         reading, view = self.selected_reading_of(generation), self._view
         if reading is None or view is None or reading.span is None:
             return None
-        raw = [token_bytes(view.tokens.get(each)) for each in generation.positions.token_ids]
+        ids = generation.positions.token_ids
+        raw = [token_bytes(view.tokens.get(each)) for each in ids]
+        if not ids:
+            raw = [word.encode() for word in words_of(generation.text)]
         return tokens_of_span(raw, generation.text, reading.span)
 
     # One cursor

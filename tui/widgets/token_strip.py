@@ -7,6 +7,7 @@ line can say the same without colour, one glyph from ▁ to █ a token.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -33,6 +34,7 @@ LONG_STEP = 10
 
 ENDINGS = {"stop": " ■ stop", "length": " ✂ length limit", "cancelled": " ✂ cancelled"}
 WRITING = " … writing"
+_WORDS = re.compile(r"[^ ]+ ?| ")
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class StripContent:
         ending = ENDINGS.get(generation.finish_reason, "")
         ids = generation.positions.token_ids
         if not ids:
-            words = visible(generation.text).replace("·", "·\0").split("\0")
-            return cls(tuple(filter(None, words)), ending=ending, recorded=False)
+            words = tuple(map(visible, words_of(generation.text)))
+            return cls(words, ending=ending, recorded=False)
         return cls.of_ids(ids, tokens, tuple(generation.positions.logprobs), ending)
 
     @classmethod
@@ -84,6 +86,11 @@ class StripContent:
         )
 
 
+def words_of(text: str) -> list[str]:
+    """A text cut behind its blanks: what a strip shows where the tokens were not recorded."""
+    return _WORDS.findall(text)
+
+
 @dataclass
 class _Look:
     """Styles of the current theme, each computed once."""
@@ -98,10 +105,11 @@ class TokenStrip(ScrollView, can_focus=True, inherit_bindings=False):
 
     ACTION_SCOPE: ClassVar[str] = "strip"
     ALLOW_SELECT = False
+    HELP_TITLE = "token strip"
     HELP = (
-        "Every token the model wrote, blanks and special tokens too: `·` is a space, `↵` a "
-        "newline, `⟨e4 bd⟩` the bytes of half a character. The less likely a token was, the "
-        "stronger its shade; `v` shows the same as a line of bars. `◆` stands before the first "
+        "Every token the model wrote, blanks and special tokens too: · is a space, ↵ a "
+        "newline, ⟨e4 bd⟩ the bytes of half a character. The less likely a token was, the "
+        "stronger its shade; v shows the same as a line of bars. ◆ stands before the first "
         "token at which greedy text and sample differ."
     )
     BINDINGS: ClassVar = bindings("strip")
@@ -157,8 +165,12 @@ class TokenStrip(ScrollView, can_focus=True, inherit_bindings=False):
             divergence: The first token that differs from the other strip.
             span: The range of tokens that the selected reading matched.
         """
+        same = content is self.content and divergence == self._divergence
         self.content, self._divergence, self._span = content, divergence, span
-        self._lay_out()
+        if same:
+            self._resize_content()
+        else:
+            self._lay_out()
 
     def show_gauges(self, gauges: bool) -> None:
         """Switch the line of bars under the tokens on or off."""

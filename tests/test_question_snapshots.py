@@ -1,0 +1,74 @@
+"""How the question screen looks; look at the report before accepting a change."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.question_views import QuestionApp, make_view, without_positions
+from tests.screen_help import LARGE, SMALL, until
+
+Compare = Callable[..., bool]
+
+
+def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Press the keys once the question is there."""
+
+    async def prepare(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: pilot.app.screen.query("TokenStrip") and _shown(pilot))
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return prepare
+
+
+def _shown(pilot: Pilot[Any]) -> bool:
+    return bool(pilot.app.screen.query_one("#greedy").border_title)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
+def test_a_question(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(QuestionApp(), terminal_size=size, run_before=after("d"))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
+def test_wide_and_broken_characters(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(
+        QuestionApp([make_view(1)]), terminal_size=size, run_before=after("right", "s")
+    )
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
+def test_light(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = QuestionApp([make_view(2)])
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=size, run_before=after("d", "tab"))
+
+
+def test_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(QuestionApp(), terminal_size=SMALL, run_before=after("d"))
+
+
+def test_prompt_tokens_and_options(snap_compare: Compare) -> None:
+    assert snap_compare(QuestionApp(), terminal_size=SMALL, run_before=after("p", "l"))
+
+
+def test_all_samples(snap_compare: Compare) -> None:
+    assert snap_compare(QuestionApp(), terminal_size=SMALL, run_before=after("a", "down"))
+
+
+def test_what_was_not_recorded(snap_compare: Compare) -> None:
+    app: Any = QuestionApp([without_positions(make_view(0))])
+    assert snap_compare(app, terminal_size=LARGE, run_before=after())
+
+
+def test_raw_text(snap_compare: Compare) -> None:
+    assert snap_compare(QuestionApp([make_view(1)]), terminal_size=SMALL, run_before=after("x"))
+
+
+def test_override(snap_compare: Compare) -> None:
+    assert snap_compare(QuestionApp(), terminal_size=SMALL, run_before=after("o", "down"))
