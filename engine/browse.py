@@ -11,6 +11,7 @@ import msgspec
 
 from engine import stored
 from engine.console import reading
+from engine.database import readable
 from engine.errors import StoreError
 from engine.flags import FLAGS
 from engine.questions import Question
@@ -180,6 +181,12 @@ def list_rows(store: Store, ids: Iterable[int]) -> list[ListRow]:
     wanted = [int(probe_id) for probe_id in ids]
     if not wanted:
         return []
+    with readable(store.path):
+        rows = _list_rows(store, wanted)
+    return [rows[probe_id] for probe_id in wanted if probe_id in rows]
+
+
+def _list_rows(store: Store, wanted: Sequence[int]) -> dict[int, ListRow]:
     reader = store.reader()
     window = _window(wanted)
     columns = ", ".join((*_LISTED, *FLAG_NAMES))
@@ -196,7 +203,7 @@ def list_rows(store: Store, ids: Iterable[int]) -> list[ListRow]:
             option_probabilities=option_probabilities,
             top_tokens=top_tokens,
         )
-    return [rows[probe_id] for probe_id in wanted if probe_id in rows]
+    return rows
 
 
 def probe_view(store: Store, probe_id: int) -> ProbeView:
@@ -208,7 +215,12 @@ def probe_view(store: Store, probe_id: int) -> ProbeView:
     rows = list_rows(store, [probe_id])
     if not rows:
         raise StoreError(f"There is no probe {probe_id} in {store.path}.")
-    reader = store.reader()
+    with readable(store.path):
+        return _probe_view(store, rows[0])
+
+
+def _probe_view(store: Store, row: ListRow) -> ProbeView:
+    reader, probe_id = store.reader(), row.probe_id
     (record,) = stored.records(reader, "FROM probes WHERE probe_id = ?", [probe_id])
     run = _run(reader, record["run_id"])
     model, sampler = stored.model_and_sampler(reader, run.run_id)
@@ -224,7 +236,7 @@ def probe_view(store: Store, probe_id: int) -> ProbeView:
         *(token_id for text in generations for token_id in stored.token_ids(text.positions)),
     }
     return ProbeView(
-        row=rows[0],
+        row=row,
         run=run,
         question=stored.shown_question(reader, record),
         permutation=tuple(record["permutation"]),
@@ -252,8 +264,9 @@ def token_entries(
     store: Store, run_id: int, token_ids: Iterable[int]
 ) -> dict[int, tuple[str | None, bytes, bool]]:
     """Piece, raw bytes and special for some token ids of the tokenizer of a run."""
-    reader = store.reader()
-    tokens = store.vocabularies.tokens(reader, _tokenizers(reader).get(run_id), token_ids)
+    with readable(store.path):
+        reader = store.reader()
+        tokens = store.vocabularies.tokens(reader, _tokenizers(reader).get(run_id), token_ids)
     return {i: (token.piece, token.raw, token.special) for i, token in tokens.items()}
 
 

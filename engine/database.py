@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -78,7 +80,7 @@ def reason(error: duckdb.Error) -> str:
 
 
 def write_failure(path: Path, error: duckdb.Error) -> StoreError:
-    """The error for a change that DuckDB could not make; nothing of it is stored."""
+    """The error for a change that DuckDB could not make."""
     said = reason(error)
     if any(sign in str(error) for sign in _FULL):
         free = shutil.disk_usage(path.parent).free / 2**20
@@ -86,9 +88,16 @@ def write_failure(path: Path, error: duckdb.Error) -> StoreError:
             f"{path} can't grow: {said} ({free:,.0f} MiB free).",
             "What was stored before is safe; make room, then go on with --resume.",
         )
-    return StoreError(
-        f"{path} can't be written: {said}.", "What was stored before is safe; nothing of this was."
-    )
+    return StoreError(f"{path} can't be written: {said}.", "What was stored before is safe.")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors inside the block into a StoreError that names the file."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StoreError(f"{path} can't be read: {reason(error)}.") from error
 
 
 def _check_place(path: Path, read_only: bool) -> None:

@@ -8,7 +8,6 @@ one transaction: after a crash, a kill or a full disk a change is there whole or
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ import duckdb
 import msgspec
 
 from engine import schema
+from engine.connections import Connections
 from engine.database import MEMORY, connect, lock, write_failure
 from engine.errors import StoreError
 from engine.rows import PROBE_TABLES, StoredProbe, probe_tables, question_table, token_table
@@ -57,20 +57,33 @@ def open_store(path: str | Path, *, read_only: bool = False, memory: str = MEMOR
             database, or one of a newer schema.
     """
     place = Path(path)
-    connection = connect(place, read_only=read_only)
-    try:
-        schema.prepare(connection, str(place), read_only=read_only)
-        lock(connection, memory)
-        store = Store(place, connection, read_only=read_only)
-        if not read_only:
+
+    def connection() -> duckdb.DuckDBPyConnection:
+        return _connect(place, read_only=read_only, memory=memory)
+
+    store = Store(place, Connections(place, connection), read_only=read_only)
+    if not read_only:
+        try:
             store._interrupt_runs()
+        except StoreError:
+            store.close()
+            raise
+    return store
+
+
+def _connect(path: Path, *, read_only: bool, memory: str) -> duckdb.DuckDBPyConnection:
+    """Open a file that is, or becomes, one of ours."""
+    connection = connect(path, read_only=read_only)
+    try:
+        schema.prepare(connection, str(path), read_only=read_only)
+        lock(connection, memory)
     except duckdb.Error as error:
         connection.close()
-        raise write_failure(place, error) from error
+        raise write_failure(path, error) from error
     except BaseException:
         connection.close()
         raise
-    return store
+    return connection
 
 
 class Store:
@@ -82,19 +95,12 @@ class Store:
         vocabularies: What token ids stand for, as far as it was asked for.
     """
 
-    def __init__(
-        self, path: Path, connection: duckdb.DuckDBPyConnection, *, read_only: bool
-    ) -> None:
+    def __init__(self, path: Path, connections: Connections, *, read_only: bool) -> None:
         self.path = path
         self.read_only = read_only
         self.vocabularies = Vocabularies()
-        # The first connection runs nothing, so a new reader never waits for a query.
-        self._root = connection
-        self._writer = connection.cursor()
-        self._lock = threading.Lock()
-        self._local = threading.local()
-        self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
-        self._closed = False
+        self._connections = connections
+        self._writing = threading.Lock()
         self._schemas: dict[str, pa.Schema] = {}
 
     def __enter__(self) -> Self:
@@ -104,33 +110,20 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Stop the readers, write everything into the one file and let go of it."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            for cursor in [*self._cursors]:
-                cursor.interrupt()
-                cursor.close()
-            self._writer.close()
-            self._root.close()
+        """Interrupt the readers, write everything into the one file and let go of it."""
+        with self._writing:
+            self._connections.close()
 
     def reader(self) -> duckdb.DuckDBPyConnection:
         """The calling thread's own cursor; it sees everything committed so far.
 
-        Read a result to its end before the next query: a half-read result holds its connection.
+        Ask for it anew for every query, and read a result to its end before the next one: a
+        half-read result holds its connection.
 
         Raises:
             StoreError: The store is closed.
         """
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
-        if cursor is None or self._closed:
-            with self._lock:
-                self._check_open()
-                cursor = self._root.cursor()
-                self._cursors.add(cursor)
-            self._local.cursor = cursor
-        return cursor
+        return self._connections.reader()
 
     # Runs
 
@@ -338,7 +331,7 @@ class Store:
         Raises:
             StoreError: It can't be made, or there is such a file.
         """
-        self._check_open()
+        self._connections.check_open()
         snapshot_open_file(self.path, to)
 
     # Inside
@@ -346,8 +339,8 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The writer, in a transaction of its own that is committed at the end."""
-        with self._lock:
-            self._check_open()
+        with self._writing:
+            self._connections.check_open()
             if self.read_only:
                 raise StoreError(f"{self.path} is open for reading only.", "Open it for writing.")
             try:
@@ -358,13 +351,16 @@ class Store:
                 # A commit that failed has already rolled back.
                 with suppress(duckdb.Error):
                     self._writer.execute("ROLLBACK")
+                if isinstance(error, duckdb.FatalException):
+                    # Such as a checkpoint on a full disk: what is committed is safe in the log.
+                    self._connections.reopen()
                 if isinstance(error, duckdb.Error):
                     raise write_failure(self.path, error) from error
                 raise
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StoreError(f"{self.path} is closed.", "Open it again.")
+    @property
+    def _writer(self) -> duckdb.DuckDBPyConnection:
+        return self._connections.writer
 
     def _interrupt_runs(self) -> None:
         """Nobody else can hold the file, so a run that is still running has lost its process."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -575,9 +576,11 @@ def whole(store: Store) -> None:
 
 FILL_THE_DISK = """
 import resource, sys
+from engine.database import SETTINGS
 from engine.errors import StoreError
 from engine.store import open_store
 from tests.sample_store import *
+SETTINGS["checkpoint_threshold"] = sys.argv[3]
 store = open_store(sys.argv[1])
 run_id = add_sample_run(store, questions=1)
 probes = [sample_probe(q, i, "low", 0, ProbeSettings(samples=1))
@@ -600,19 +603,48 @@ store.close()
 """
 
 
-@pytest.mark.parametrize("limit", [1_000_000, 3_000_000])
-def test_a_full_disk_is_said_and_costs_one_batch(tmp_path: Path, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("limit", "checkpoint_at", "failing"),
+    [(1_000_000, "16MB", "commit"), (4_000_000, "1MB", "checkpoint")],
+)
+def test_a_full_disk_is_said_and_costs_one_batch(
+    tmp_path: Path, limit: int, checkpoint_at: str, failing: str
+) -> None:
     path = tmp_path / "s.duckdb"
-    with child(FILL_THE_DISK, str(path), str(limit)) as writer:
+    with child(FILL_THE_DISK, str(path), str(limit), checkpoint_at) as writer:
         said, _ = writer.communicate()
     sentence, figures = said.strip().splitlines()
     assert "can't grow" in sentence
+    assert ("create checkpoint" in sentence) == (failing == "checkpoint")
     written, stored, after = map(int, figures.split())
     assert stored == 4 + 25 * written
     assert after == stored + 25
     with open_store(path) as store:
         assert ask(store, "SELECT count(*) FROM probes") == [(after,)]
         whole(store)
+
+
+def test_closing_interrupts_whoever_reads(store: Store) -> None:
+    said: list[str] = []
+    started = threading.Event()
+
+    def read() -> None:
+        reader = store.reader()
+        started.set()
+        try:
+            reader.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b")
+            reader.fetchall()
+        except duckdb.Error as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    started.wait()
+    time.sleep(0.2)
+    store.close()
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+    assert said
 
 
 # Copies
