@@ -14,7 +14,7 @@ import msgspec
 
 from engine.client import WorkerClient
 from engine.errors import LogitscopeError, WorkerError
-from engine.planning import CHUNK, PlannedProbe, RunPlan
+from engine.planning import CHUNK, PlannedProbe, RunPlan, check_weights
 from engine.protocol import Bye, Cancelled, Done, Event, Failed, Gone, Note, Probe, Probed, Ready
 from engine.single import token_texts, with_readings
 from engine.store import Store, StoredProbe
@@ -267,6 +267,7 @@ class Execution:
         )
         self._notes.append(f"{ended.sentence} It is started again.")
         if self._client.load(self._plan.load, self._tell, self._stop) is not None:
+            check_weights(self._plan)
             self._tell("probing")
 
     def _count_failure(self, error: LogitscopeError) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.errors import FormatError, LogitscopeError
+from engine.errors import FormatError, LogitscopeError, ModelError
 from engine.formats import PromptFormat, load_format
 from engine.perturb import order_permutation, reorder
 from engine.protocol import Load, ProbeItem
@@ -30,6 +30,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("none", "8bit", "4bit")
 
 _DEFAULTS = ProbeSettings()
+_SAMPLES = 64
+_SAMPLE_LENGTH = 1 << 14
 
 
 class PlannedProbe(msgspec.Struct, frozen=True):
@@ -64,6 +66,7 @@ class RunPlan(msgspec.Struct, frozen=True):
         quantization: One of :data:`QUANTIZATIONS`.
         batch_size: Prompts a batch; 0 is automatic.
         name: What lists call the run.
+        weights: What :func:`weights_hash` says about a model folder; empty for a hub id.
         dev: Questions that worked examples are taken from; empty where no format wants any.
         questions: The questions, in source order.
     """
@@ -80,6 +83,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     quantization: str = "none"
     batch_size: int = 0
     name: str = ""
+    weights: str = ""
     dev: tuple[Question, ...] = ()
     questions: tuple[Question, ...] = ()
 
@@ -93,10 +97,18 @@ class RunPlan(msgspec.Struct, frozen=True):
         """Hash of all that decides what is stored; plans that share it are the same run.
 
         Name, source path, batch size and device are left out: they may change between the parts
-        of one run. So is the limit: the questions themselves say what it did.
+        of one run. So is the limit, because the questions themselves say what it did, and the
+        place of a model folder, because its weights do.
         """
         lasting = msgspec.structs.replace(
-            self, name="", source="", limit=None, batch_size=0, device="", questions=()
+            self,
+            model="" if self.weights else self.model,
+            name="",
+            source="",
+            limit=None,
+            batch_size=0,
+            device="",
+            questions=(),
         )
         digest = hashlib.blake2b(msgspec.json.encode(lasting), digest_size=8)
         for question in self.questions:
@@ -222,9 +234,43 @@ def plan_run(
         quantization=quantization,
         batch_size=batch_size,
         name=name or f"{Path(source).stem} · {folder.name}",
+        weights=weights_hash(model),
         dev=tuple(find_dev(source)) if any(fmt.shots for fmt in loaded) else (),
         questions=questions,
     )
+
+
+def weights_hash(model: str) -> str:
+    """Tell whether a model folder holds the weights it held before, without reading them all.
+
+    Returns:
+        Hash of names, lengths and evenly spaced samples of the weight files; empty where there
+        are none, as with a hub id.
+    """
+    folder = Path(model).expanduser()
+    weights = sorted(path for path in folder.glob("*") if path.suffix in (".safetensors", ".bin"))
+    digest = hashlib.blake2b(digest_size=8)
+    for path in weights:
+        length = path.stat().st_size
+        digest.update(f"{path.name} {length}".encode())
+        with path.open("rb") as file:
+            for sample in range(_SAMPLES):
+                file.seek(length * sample // _SAMPLES)
+                digest.update(file.read(_SAMPLE_LENGTH))
+    return digest.hexdigest() if weights else ""
+
+
+def check_weights(plan: RunPlan) -> None:
+    """Refuse to go on with another model in the same place.
+
+    Raises:
+        ModelError: The weights are not those of the plan.
+    """
+    if weights_hash(plan.model) != plan.weights:
+        raise ModelError(
+            f"The model in {plan.model} has changed since the run was planned.",
+            "Start a new run with the model as it is now.",
+        )
 
 
 def record_run(

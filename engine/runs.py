@@ -12,7 +12,15 @@ import msgspec
 from engine.client import WorkerClient
 from engine.errors import LogitscopeError, StoreError
 from engine.execution import Execution, OnProgress, Outcome, RunProgress
-from engine.planning import PlannedProbe, RunPlan, plan_run, planned_probe, record_run
+from engine.planning import (
+    PlannedProbe,
+    RunPlan,
+    check_weights,
+    plan_run,
+    planned_probe,
+    record_run,
+    weights_hash,
+)
 from engine.protocol import JobEvent, Loading, Ready
 from engine.questions import Option, Question, load_questions
 from engine.records import ModelInfo
@@ -90,6 +98,7 @@ def execute(
     ready = client.load(plan.load, tell_stage, stop)
     if ready is None:
         raise LogitscopeError("The run was cancelled before its model was loaded.")
+    check_weights(plan)
     run_id = _begin(store, plan, ready, earlier)
     execution = Execution(store, plan, client, ready, run_id, stored, on_progress, stop)
     try:
@@ -178,7 +187,7 @@ def _unfinished(store: Store, plan: RunPlan) -> int:
     if run_id is None:
         raise LogitscopeError(
             f"{store.path} holds no unfinished run of this plan: there is nothing to resume.",
-            "Model, questions, formats and settings must be those of the run; "
+            "Model weights, questions, formats and settings must be those of the run; "
             "without --resume a new one starts.",
         )
     return run_id
@@ -201,6 +210,7 @@ def _check_same_model(store: Store, run_id: int, now: ModelInfo) -> None:
     before = msgspec.json.decode(stored, type=ModelInfo)
     for name, was, is_now in (
         ("architecture", before.architecture, now.architecture),
+        ("revision", before.revision, now.revision),
         ("number of parameters", before.parameters, now.parameters),
         ("tokenizer", before.tokenizer_hash, now.tokenizer_hash),
         ("chat template", before.template_hash, now.template_hash),
@@ -232,7 +242,13 @@ def _stored_plan(store: Store, probe_id: int) -> tuple[int, RunPlan, PlannedProb
             "Probe the question anew with: logitscope run",
         ) from error
     question = _question(store, question_id)
-    alone = msgspec.structs.replace(plan, formats=(fmt,), orders=1, questions=(question,))
+    alone = msgspec.structs.replace(
+        plan,
+        formats=(fmt,),
+        orders=1,
+        weights=weights_hash(plan.model),
+        questions=(question,),
+    )
     planned = planned_probe(0, index, question, tuple(permutation), order, fmt, plan.dev)
     return run_id, alone, planned
 

@@ -17,12 +17,12 @@ import msgspec
 import pytest
 
 from engine.client import WorkerClient
-from engine.errors import FormatError, LogitscopeError, QuestionError, StoreError
+from engine.errors import FormatError, LogitscopeError, ModelError, QuestionError, StoreError
 from engine.execution import RATE_WINDOW, RunProgress, _Rate
 from engine.flags import FLAGS
 from engine.formats import PromptFormat, load_format
 from engine.perturb import reorder
-from engine.planning import CHUNK, RunPlan
+from engine.planning import CHUNK, RunPlan, check_weights
 from engine.protocol import FirstToken, JobEvent, Loading, Wrote
 from engine.questions import Question
 from engine.readings import Reading, read_probe
@@ -681,17 +681,54 @@ def test_the_fingerprint_is_about_what_is_stored(questions: Path, tmp_path: Path
     assert len({candidate.fingerprint for candidate in [plan(), *other]}) == len(other) + 1
 
 
-def test_a_model_folder_is_the_same_however_it_is_named(
+def test_a_model_folder_is_known_by_its_weights(
     questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "model").mkdir()
+    def plan(model: str) -> RunPlan:
+        return plan_run(model, str(questions), FORMATS)
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(bytes(300_000))
     monkeypatch.chdir(tmp_path)
-    plans = [
-        plan_run(name, str(questions), FORMATS)
-        for name in ("model", "./model/", str(tmp_path / "model"))
-    ]
-    assert len({plan.fingerprint for plan in plans}) == 1
-    assert plans[0].model == str(tmp_path / "model")
+    before = plan("model")
+    assert before.model == str(folder)
+    folder.rename(tmp_path / "moved")
+    moved = plan("./moved/")
+    assert moved.fingerprint == before.fingerprint
+    with (tmp_path / "moved" / "model.safetensors").open("r+b") as file:
+        file.seek(200_000)
+        file.write(b"trained" * 1000)
+    assert plan("moved").fingerprint != before.fingerprint
+    with pytest.raises(ModelError, match="has changed"):
+        check_weights(moved)
+
+
+def test_folders_without_weights_are_known_by_their_place(questions: Path, tmp_path: Path) -> None:
+    plans = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        plans.append(plan_run(str(tmp_path / name), str(questions), FORMATS))
+    assert plans[0].fingerprint != plans[1].fingerprint
+
+
+def test_a_model_that_changes_while_its_worker_is_replaced_ends_the_run(
+    store: Store, questions: Path, tmp_path: Path, start: Start
+) -> None:
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"one")
+    plan = plan_run(str(weights.parent), str(questions), FORMATS, SETTINGS)
+    client = start("--delay", "0.05")
+
+    def retrain_and_kill(progress: RunProgress) -> None:
+        if progress.done == 0 and client.pid is not None and progress.stage == "probing":
+            weights.write_bytes(b"two")
+            os.kill(client.pid, signal.SIGKILL)
+
+    with pytest.raises(ModelError, match="has changed"):
+        execute(store, plan, client, on_progress=retrain_and_kill)
+    assert fetch(store, "SELECT status FROM runs") == [("failed",)]
 
 
 def test_questions_come_in_chunks_and_formats_in_blocks(tmp_path: Path) -> None:
