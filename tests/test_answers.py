@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.answers import LADDER_VERSION, Answer, read_answer, read_lines
@@ -210,6 +210,66 @@ def test_agrees_with_human_labels(shared_data: Path, name: str, usable: int, lea
         right.append(answer.status == CODES[label] if code else answer.label == label)
     assert len(right) == usable
     assert sum(right) / len(right) >= least
+
+
+# --- replies put together from parts ---
+
+QUESTIONS = (
+    CAPITALS,
+    {"A": "A great deal", "B": "A fair amount", "C": "Not too much", "D": "Not at all"},
+    {
+        "A": "The increase in temperature causes the gas to expand.",
+        "B": "The decrease in pressure makes the gas contract.",
+        "C": "The gas remains unchanged.",
+        "D": "The gas liquefies.",
+    },
+)
+PARTS: dict[str, list[str]] = {}
+for _line in (HERE / "reply_parts.jsonl").read_text(encoding="utf-8").splitlines():
+    _part = json.loads(_line)
+    PARTS.setdefault(_part["kind"], []).append(_part["text"])
+
+
+def parts(kind: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(PARTS[kind])
+
+
+def fields(options: dict[str, str], labels: list[str]) -> dict[str, str]:
+    """What the parts are filled with: the right label, two others, and all texts."""
+    named = dict(zip(("right", "other", "third"), labels, strict=False))
+    texts = {f"{name}_text": options[label].rstrip(".") for name, label in named.items()}
+    return options | named | texts
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(QUESTIONS),
+    st.permutations("ABCD"),
+    parts("preamble"),
+    parts("answer"),
+    parts("remark"),
+)
+def test_an_answer_survives_what_is_said_around_it(
+    options: dict[str, str], labels: list[str], preamble: str, answer: str, remark: str
+) -> None:
+    assume(preamble in ("", "Sure! ") or not answer.startswith("{right_text}"))
+    if remark.startswith(" ") and answer[-1] not in ".*)":
+        answer += "."
+    reply = (preamble + answer + remark).format(**fields(options, labels))
+    assert said(read_answer(reply, options)) == f"option {labels[0]}", reply
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(QUESTIONS), st.permutations("ABCD"), parts("refusal"), parts("refusal remark")
+)
+def test_a_refusal_survives_what_is_said_after_it(
+    options: dict[str, str], labels: list[str], refusal: str, remark: str
+) -> None:
+    reply = (refusal + remark).format(**fields(options, labels))
+    assert said(read_answer(reply, options)) == "refusal", reply
+    with_refused = options | {"E": "Refused"}
+    assert said(read_answer(reply, with_refused)) == "refusal E", reply
 
 
 # --- what must hold for any text ---

@@ -71,10 +71,14 @@ CONCLUDING_CUE = any_of(
     r"\b(?:so|thus|hence|therefore|but|it's|it is|that's|that is|this is|truth is|must be|"
     r"ha(?:s|ve) to be|leaves|leaving|left with|"
     r"sondern|sino|donc|mais|also|c'est|s'agit de|ist)\b[,:]?\s",
-    r"\b(?:is|are|be)(?::|(?=\s[(\"'\[]{0,2}\w{1,2}\b))",
     r"=\s?|而是|所以",
 )
 """May end right before the option that the reply answers with, if a clause ends after it."""
+
+COPULA = re.compile(
+    r"\b(?:is|are|be)(?::|(?=\s[(\"'\[]{0,2}\w{1,2}[\s\"')\]]{0,2}(?:[.,;:!)]|\n|$)))"
+)
+"""May do so where the reply has no more explicit answer: "The statement that fits is B."."""
 
 FILLER = any_of(
     r"(?:that|it|its|it's|is|as|of|on|to|option|choice|answer|response|letter|number|statement|the|"
@@ -199,7 +203,8 @@ LISTING_LEAD = any_of(
     r"\b(?:options|choices|alternatives|possibilities|answers)\b[^\n]{0,60}(?<!\bare):$",
     r"\b(?:analy[sz]e|analysis|evaluate|consider|examine|go through|look at|break (?:it |"
     r"this )?down|"
-    r"step by step|each|explanations?|overview|review|eliminate|other|incorrect|wrong|reasons?)\b"
+    r"step by step|understand|explain|each|explanations?|overview|review|eliminate|other|"
+    r"incorrect|wrong|reasons?)\b"
     r"[^\n]{0,80}(?<!\bis:)(?<!\bbe:)(?<!\bare:)$",
 )
 """A line that announces a discussion of the options rather than an answer."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from heapq import merge
 from itertools import takewhile
 from typing import Literal
 
@@ -63,6 +62,8 @@ _BOXED = re.compile(
     r"\\(?:boxed|fbox)\s?\{|[<\[](?:answer|ans|final_answer|final|choice|option)[>\]]", re.I
 )
 _CLAUSE_END = re.compile(r"[\s\"')\]]{0,3}(?:$|[\n.,;:!。)]|[-–—]\s|(?:because|since|as|given)\b)")
+_SENTENCE_END = re.compile(r"[\s\"')\]]{0,3}(?:$|[.!。]|\n)|\)\s(?=[A-Z])")
+_BOLD_END = re.compile(r"[.\"')\]]{0,2}(?:\*\*|__)")
 _BREAK = re.compile(r"(?<!\b\w)[.!?:]\s")
 _TURNS = re.compile(r"[,;:–—]|\b(?:but|maybe|perhaps|though|however|probably|possibly)\b")
 _LABEL_FORMS = frozenset({"alone", "item", "paired", "wrapped", "named"})
@@ -80,33 +81,46 @@ def _read_boxed(view: View) -> Endorsed | None:
 def _read_declared(view: View) -> Endorsed | None:
     """The last statement of the answer: "the answer is B", "I choose option B", "答案是B".
 
-    A statement in a question counts only where there is no other. "so", "but" and their like
-    state an answer only where the clause ends after the option: "not A, but B."
+    "so", "but" and their like state an answer only before a label that ends the clause: "not A,
+    but B." A statement in a question counts only where there is no other.
     """
-    stated = asked = None
-    for cue, concluding in _cues(view):
-        place = view.target(cue.end())
-        if place is None or view.supposed(*cue.span()):
-            continue
-        mention, found = view.mentions[place], view.group(place)
-        if found is None or view.rejected(place):
-            continue
-        if mention.form == "text" and not view.stands_out(mention):
-            continue
-        if concluding and not _CLAUSE_END.match(view.text, found.end):
-            continue
-        if view.asks(found.start):
-            asked = found
-        else:
-            stated = found
-    return stated or asked
+    answers = (_stated(view, cue) for cue in cues.ANSWER_CUE.finditer(view.lower))
+    concluding = (_stated(view, cue) for cue in cues.CONCLUDING_CUE.finditer(view.lower))
+    stated = [
+        *filter(None, answers),
+        *(found for found in concluding if found and _concludes(view, found, of_text=False)),
+    ]
+    stated.sort(key=lambda found: (not view.asks(found.start), found.start))
+    return stated[-1] if stated else None
 
 
-def _cues(view: View) -> Iterator[tuple[re.Match[str], bool]]:
-    """Cues of both kinds in order, with whether it is a concluding one."""
-    answer = ((cue, False) for cue in cues.ANSWER_CUE.finditer(view.lower))
-    concluding = ((cue, True) for cue in cues.CONCLUDING_CUE.finditer(view.lower))
-    return merge(answer, concluding, key=lambda found: found[0].end())
+def _read_concluded(view: View) -> Endorsed | None:
+    """The last conclusion of a less explicit kind: "so it's London.", "The one that fits is B."."""
+    concluding = (_stated(view, cue) for cue in cues.CONCLUDING_CUE.finditer(view.lower))
+    copulas = (_stated(view, cue) for cue in cues.COPULA.finditer(view.lower))
+    concluded = [
+        *(found for found in concluding if found and _concludes(view, found, of_text=True)),
+        *(found for found in copulas if found and _concludes(view, found, of_text=False)),
+    ]
+    unlisted = (found for found in concluded if view.at[found.start] not in view.listing)
+    return max(unlisted, key=lambda found: found.start, default=None)
+
+
+def _stated(view: View, cue: re.Match[str]) -> Endorsed | None:
+    """The options that a cue states; a cue that is itself about an option states none."""
+    place = view.target(cue.end())
+    if place is None or view.names_option(*cue.span()) or view.supposed(*cue.span()):
+        return None
+    mention = view.mentions[place]
+    if view.rejected(place) or (mention.form == "text" and not view.stands_out(mention)):
+        return None
+    return view.group(place)
+
+
+def _concludes(view: View, found: Endorsed, *, of_text: bool) -> bool:
+    """Whether a clause ends after the options, and whether their texts are what stands there."""
+    is_text = view.mentions[view.at[found.start]].form == "text"
+    return is_text == of_text and bool(_CLAUSE_END.match(view.text, found.end))
 
 
 def _read_closing(view: View) -> Endorsed | None:
@@ -132,6 +146,17 @@ def _read_opening(view: View) -> Endorsed | None:
     """The reply begins with one option, perhaps after a "Sure!"."""
     found = _opening(view)
     return found if found and len(found.labels) == 1 else None
+
+
+def _read_sentence(view: View) -> Endorsed | None:
+    """The first sentence that is nothing but options: "Here is my answer. Option B."."""
+    for start in view.sentence_starts:
+        found = _answer_at(view, start)
+        if found and (
+            _SENTENCE_END.match(view.text, found.end) or _BOLD_END.match(view.marked, found.end)
+        ):
+            return found
+    return None
 
 
 def _opening(view: View) -> Endorsed | None:
@@ -278,8 +303,10 @@ EXPLICIT: tuple[tuple[str, Rule], ...] = (
     ("declared", _read_declared),
     ("closing", _read_closing),
     ("opening", _read_opening),
+    ("sentence", _read_sentence),
     ("verdict", _read_verdict),
     ("opening several", _opening),
+    ("concluded", _read_concluded),
     ("lines", _read_lines),
     ("emphasised", _read_emphasised),
 )

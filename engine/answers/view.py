@@ -14,7 +14,10 @@ from engine.answers.reply import Reply
 
 LINE_FORMS = frozenset({"alone", "item", "paired"})
 
-_SENTENCE_END = re.compile(r"[.!?。]+(?=[\s\"')\]]|$)|(?<=[。！？!?])|\n")
+_SENTENCE_END = re.compile(
+    r"(?<!\bdr)(?<!\bmr)(?<!\bms)(?<!\bmrs)(?<!\bst)(?<!\bvs)(?<!\bprof)(?<!\be\.g)(?<!\bi\.e)"
+    r"[.!?。]+(?=[\s\"')\]]|$)|(?<=[。！？!?])|\n"
+)
 _TICK = re.compile(r"[✓✔✅☑✗✘❌×]|\[[ xX]\]")
 _CLAUSE_BREAK = re.compile(r"[.!?;\n]")
 _CLAUSE_END = re.compile(r"[\"'*_)\]]{0,4}\s?(?:$|[.,;:!\n]|[-–—]\s|[\"'*])")
@@ -62,7 +65,7 @@ class View:
     @cached_property
     def sentence_starts(self) -> list[int]:
         """Where each sentence or line begins."""
-        return [0, *(match.end() for match in _SENTENCE_END.finditer(self.text))]
+        return [0, *(match.end() for match in _SENTENCE_END.finditer(self.lower))]
 
     def sentence(self, position: int) -> int:
         """Number of the sentence that holds a character."""
@@ -99,6 +102,9 @@ class View:
         places = [self.index.order[self.mentions[place].label or ""] for place in run]
         consecutive = places == list(range(places[0], places[0] + len(run)))
         if consecutive and len(run) >= min(3, len(self.index.options)):
+            return True
+        discussed = not any(ends_line(self.text, self.mentions[place].end) for place in run)
+        if consecutive and places[0] == 0 and len(run) == 2 and discussed:
             return True
         start = self.mentions[run[0]].start
         above, newline, own_line = self.lower[max(0, start - 200) : start].rpartition("\n")
@@ -143,6 +149,7 @@ class View:
             return True
         return (
             self.next_line(one, two.start)
+            and self.index.order[one.label] < self.index.order[two.label]
             and two.form in LINE_FORMS
             and ends_line(self.text, two.end)
         )
@@ -188,6 +195,11 @@ class View:
             or cues.TICKED_BEFORE.search(self.marked, max(0, mention.start - 9), mention.start)
         )
 
+    def names_option(self, start: int, end: int) -> bool:
+        """Whether an option is named by its label within a stretch ("Option A is ...")."""
+        first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
+        return any(mention.form not in _TEXTUAL for mention in self.mentions[first:last])
+
     def supposed(self, start: int, end: int) -> bool:
         """Whether a cue is negated, only supposed, said by others, or about another answer."""
         if cues.NEGATED.search(self.lower, start, end):
@@ -199,7 +211,7 @@ class View:
         nearest = (before + cue).rpartition(",")[2]
         return bool(
             cues.SUPPOSED.search(nearest)
-            or (cues.CONDITIONAL.search(cue) and cues.SUPPOSED.search(before))
+            or (cues.CONDITIONAL.search(nearest) and cues.SUPPOSED.search(before))
         )
 
     def stands_out(self, mention: Mention) -> bool:
