@@ -21,7 +21,6 @@ def doctor(
     And what a database holds, or which process holds it.
     """
     from engine.demo import demo_path
-
     from engine.doctor import diagnose
 
     demo = demo_path()

@@ -39,9 +39,8 @@ def probe(
     Prompt, distributions, continuations, generations, readings and flags.
     """
     del json
-    from engine.runs import plan_run, probe_one
-
     from engine.records import ProbeSettings, SamplerSettings
+    from engine.runs import plan_run, probe_one
 
     if (question is None) == (questions is None):
         raise typer.BadParameter("Give either --question FILE.json or --questions FILE --index I.")

@@ -55,10 +55,9 @@ def run(
     Ctrl+C stops the run; what is stored stays, and --resume goes on.
     """
     from engine.client import WorkerClient
+    from engine.records import ProbeSettings, SamplerSettings
     from engine.runs import execute, plan_run
     from engine.store import open_store
-
-    from engine.records import ProbeSettings, SamplerSettings
 
     plan = plan_run(
         model=model,
