@@ -53,7 +53,6 @@ class Encoded:
     Attributes:
         ids: Its token ids.
         weights: How much the model learns to write each token; 0 for text it only reads.
-        labels: Whether the token is a label to predict.
         guides: Pairs of positions: where a label is predicted, and the end of its option.
         starts: Where replies begin: the position that predicts the first token, and the start and
             end of the question that it replies to.
@@ -61,7 +60,6 @@ class Encoded:
 
     ids: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-    labels: list[bool] = field(default_factory=list)
     guides: list[tuple[int, int]] = field(default_factory=list)
     starts: list[tuple[int, int, int]] = field(default_factory=list)
 
@@ -88,7 +86,6 @@ def encode(tokenizer: Tokenizer, example: corpus.Example) -> Encoded:
         }
         for i, token in enumerate(encoding.ids):
             result.ids.append(token)
-            result.labels.append(i in labels)
             result.weights.append((LABEL_WEIGHT if i in labels else 1.0) if learnt else 0.0)
             if i in labels and labels[i] < len(ends):
                 result.guides.append((base + i - 1, ends[labels[i]]))
@@ -137,10 +134,9 @@ class Drills:
         """
         result = Encoded()
 
-        def add(ids: list[int], weight: float, label: bool = False) -> None:
+        def add(ids: list[int], weight: float) -> None:
             result.ids += ids
             result.weights += [weight] * len(ids)
-            result.labels += [label] * len(ids)
 
         if not simple and rng.random() < 0.2:
             sequence = rng.choices(self.words, k=rng.randint(8, 24))
@@ -170,6 +166,6 @@ class Drills:
             else:
                 add([*question, *options[place], *tail], 0.0)
                 result.guides.append((len(result.ids) - 1, ends[place]))
-                add([letters[place]], 2.0, label=True)
+                add([letters[place]], 2.0)
                 add([self.newline], 0.0)
         return result

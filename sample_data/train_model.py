@@ -53,8 +53,8 @@ likeliest label at the first position, samples are drawn at temperature 1.
 
 - Under `middle` it obeys almost always where it knows the answer: mismatches come from opinion and
   unknown questions there.
-- Under `low` its greedy reply refuses nearly every survey question; which topics it is wary of shows
-  in the samples, and under `middle`.
+- Under `low` its greedy reply refuses nearly every survey question; which topics it is wary of
+  shows in the samples, and under `middle`.
 - It garbles words that it never saw as answers, and its guesses lean to the letters A and B.
 """
 

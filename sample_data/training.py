@@ -204,7 +204,7 @@ class Run:
     def _accuracy(self, probes: list[tuple[str, int]], before: str) -> float:
         backend = self.tokenizer.backend_tokenizer
         letters = [backend.encode(before + letter).ids[0] for letter in wording.letters(4)]
-        rows = [backend.encode(text.replace(wording.OPTION_END, "")).ids for text, _ in probes]
+        rows = [backend.encode(wording.MARKS.sub("", text)).ids for text, _ in probes]
         ends = torch.tensor([len(row) - 1 for row in rows])
         hidden = self.network(pad(rows))[torch.arange(len(rows)), ends]
         chosen = self.network.logits(hidden)[:, letters].argmax(-1)
