@@ -241,7 +241,7 @@ def fields(options: dict[str, str], labels: list[str]) -> dict[str, str]:
     return options | named | texts
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(QUESTIONS),
     st.permutations("ABCD"),
@@ -259,7 +259,7 @@ def test_an_answer_survives_what_is_said_around_it(
     assert said(read_answer(reply, options)) == f"option {labels[0]}", reply
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(QUESTIONS), st.permutations("ABCD"), parts("refusal"), parts("refusal remark")
 )
@@ -292,6 +292,7 @@ OPTIONS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS, OPTIONS, st.booleans())
 def test_any_reply_is_read_without_an_invented_option(
     reply: str, options: dict[str, str], finished: bool
@@ -310,6 +311,7 @@ def test_any_reply_is_read_without_an_invented_option(
     assert read_answer(reply, options, finished=finished) == answer
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="<>[]◁▷|"), max_size=300), st.sampled_from("ABCD"))
 def test_thinking_never_changes_the_answer(thinking: str, label: str) -> None:
     reply = f"<think>{thinking}</think>The answer is {label}."
@@ -317,6 +319,7 @@ def test_thinking_never_changes_the_answer(thinking: str, label: str) -> None:
     assert (answer.label, answer.span) == (label, (len(reply) - 2, len(reply) - 1))
 
 
+@settings(deadline=None)
 @given(st.permutations(list(CAPITALS.values())), st.sampled_from(list(CAPITALS.values())))
 def test_the_answer_follows_the_text_in_any_order(texts: list[str], right: str) -> None:
     options = dict(zip("ABCD", texts, strict=True))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.questions import Option, Question
@@ -80,6 +80,7 @@ def test_first_token_survives_probabilities_that_underflow() -> None:
     assert reading.confidence == pytest.approx(1 / (1 + math.exp(-1)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-50, 0, width=32), min_size=4, max_size=4))
 def test_first_token_agrees_with_numpy(logprobs: list[float]) -> None:
     reading = readings(result(logprobs=logprobs))["first_token"]
