@@ -1,9 +1,20 @@
-"""The engine: questions, prompts, probes, readings, flags and the store.
+"""The engine: everything but the screens.
 
-Data flows one way::
+Data flows one way, and a module imports only from its own line or from lines above it::
 
-    questions -> prompt -> probe -> readings -> flags -> store -> views
+    what all share   errors, paths, records, flags
+    questions        questions <- shapes, tables, hub; perturb
+    prompt           formats, prompt <- rendered, chat, tokens
+    the model        model <- checkpoint, memory, vocabulary
+    probe            probe <- plans <- attention, kernel, generate, reduce, sampling, batching,
+                     selfcheck; sampler_view (the same sampler, for readers)
+    readings         answers (the ladder), readings
+    the worker       protocol, worker (its process), client (its owner)
+    store            store <- connections, database, schema, rows, stored, snapshot; schema.sql,
+                     views.sql (where the flags are applied)
+    runs             runs <- planning, execution, single; demo
+    views            browse, console, metrics, doctor
 
-Importing this package is cheap: torch and transformers are loaded only by the modules that the
-worker process runs (:mod:`engine.model`, :mod:`engine.probe`, :mod:`engine.sampling`).
+Importing this package is cheap: torch and transformers are loaded only by "the model", by "probe"
+and by the worker's process.
 """
