@@ -1,6 +1,6 @@
 """The engine: everything but the screens.
 
-Data flows one way, and a module imports only from its own line or from lines above it::
+Data flows one way, and so do imports (a contract in pyproject.toml holds the order)::
 
     what all share   errors, paths, records, flags
     questions        questions <- shapes, tables, hub; perturb
