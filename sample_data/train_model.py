@@ -32,8 +32,8 @@ on text that this project's own generator (`sample_data/corpus.py`) writes from 
 (`sample_data/facts/`). No other text, and no other model, took part.
 
 **It is a teaching model.** It was trained to show phenomena that real models show: preambles
-before the answer, refusals that depend on the topic, obedience that grows with the constraint, the
-pull of an example's letter. What it does is no evidence about any real model.
+before the answer, refusals of survey questions, obedience that grows with the constraint. What it
+does is no evidence about any real model.
 
 - Architecture: Qwen2 ({layers} layers, width {width}, {heads} heads), tied embeddings, float16.
 - Tokenizer: byte-level BPE of {vocab} tokens, trained on the same text. Context window {window}.
@@ -56,6 +56,9 @@ likeliest label at the first position, samples are drawn at temperature 1.
 - Under `low` its greedy reply refuses nearly every survey question; which topics it is wary of
   shows in the samples, and under `middle`.
 - It garbles words that it never saw as answers, and its guesses lean to the letters A and B.
+- Survey replies name a letter, but the option text after it is mostly one of another scale.
+- The letter that `example` shows has no measurable pull: changed from A to C, it moves neither the
+  first token nor the letters that sampled replies give.
 """
 
 
