@@ -8,8 +8,7 @@ position ids say where each stands in its own text. What a token may attend to i
 * the *own* part: the tokens of the same prompt before it (:class:`PromptPass`), of the same forced
   continuation (:class:`ForcedPass`), or of the same generated branch (:class:`DecodePass`).
 
-Each part is attended to apart and yields an output and the logsumexp of its scores; the parts are
-merged exactly by those logsumexps. The passes plug into stock transformers models through
+The parts are merged exactly (:mod:`engine.kernel`). The passes plug into stock transformers models through
 ``AttentionInterface``: the model is called with ``cascade=<pass>`` and each of its layers calls
 :func:`cascade_attention`.
 """
@@ -18,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from transformers import AttentionInterface
+
+from engine.kernel import Kernel, Keys, Part, additive, causal_mask
 
 NAME = "logitscope_cascade"
 
@@ -31,108 +32,6 @@ _HARMLESS = ("is_causal", "position_ids", "use_cache", "output_")
 
 _ROOM = 16
 """Tokens that a generated branch has room for at first; doubled whenever it is full."""
-
-_SCORES = 1 << 26
-"""Attention scores held at once where the kernel materialises them."""
-
-
-class Keys(NamedTuple):
-    """Keys and values of one layer, each [rows, heads, tokens, head size]."""
-
-    keys: Tensor
-    values: Tensor
-
-
-class Part(NamedTuple):
-    """Attention over one part: output [1, heads, tokens, size] and logsumexp [1, heads, tokens]."""
-
-    output: Tensor
-    logsumexp: Tensor
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """How one layer turns scores into weights.
-
-    Attributes:
-        scale: Multiplies the dot products.
-        window: A token sees this many tokens back, itself included; None for all.
-        softcap: Scores are squashed to plus or minus this; None for not at all.
-        sinks: One extra score a head that takes weight and adds no value; None for none.
-    """
-
-    scale: float
-    window: int | None = None
-    softcap: float | None = None
-    sinks: Tensor | None = None
-
-    def attend(self, query: Tensor, kv: Keys, mask: Tensor | None, *, causal: bool = False) -> Part:
-        """Attend from query [rows, heads, n, size] to one part.
-
-        Args:
-            query: The queries; heads may be a multiple of the heads of ``kv``.
-            kv: The part's keys and values.
-            mask: Added to the scores; broadcasts to [rows, 1, n, keys].
-            causal: Whether query i sees keys 0 to i only; excludes ``mask``.
-        """
-        if query.device.type == "cpu" and self.softcap is None:
-            return Part(
-                *torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-                    query, kv.keys, kv.values, 0.0, causal, attn_mask=mask, scale=self.scale
-                )
-            )
-        if causal:
-            mask = additive(causal_mask(query.shape[2], None, query.device), query.dtype)
-        return self._attend_by_products(query, kv, mask)
-
-    def _attend_by_products(self, query: Tensor, kv: Keys, mask: Tensor | None) -> Part:
-        """Attend on any device with matrix products in float32, some queries at a time."""
-        group = query.shape[1] // kv.keys.shape[1]
-        keys = kv.keys.repeat_interleave(group, 1).float().transpose(-1, -2)
-        values = kv.values.repeat_interleave(group, 1).float()
-        step = max(1, _SCORES // (query.shape[0] * query.shape[1] * keys.shape[3]))
-        outputs, sums = [], []
-        for start in range(0, query.shape[2], step):
-            scores = query[:, :, start : start + step].float() @ keys * self.scale
-            if self.softcap is not None:
-                scores = torch.tanh(scores / self.softcap) * self.softcap
-            if mask is not None:
-                scores += mask[:, :, start : start + step] if mask.shape[2] > 1 else mask
-            logsumexp = torch.logsumexp(scores, -1)
-            outputs.append((torch.exp(scores - logsumexp.unsqueeze(-1)) @ values).to(query.dtype))
-            sums.append(logsumexp)
-        return Part(torch.cat(outputs, 2), torch.cat(sums, 2))
-
-    def merge(self, parts: Sequence[Part]) -> Tensor:
-        """Combine attention over parts into one over all of them, [1, tokens, heads, size]."""
-        sums = [part.logsumexp.float() for part in parts]
-        if self.sinks is not None:
-            sums.append(self.sinks.float().view(1, -1, 1).expand_as(sums[0]))
-        if len(sums) == 1:
-            return parts[0].output.transpose(1, 2).contiguous()
-        weights = torch.softmax(torch.stack(sums), 0).unsqueeze(-1)
-        merged = parts[0].output * weights[0]
-        for part, weight in zip(parts[1:], weights[1:], strict=False):
-            merged += part.output * weight
-        return merged.transpose(1, 2).to(parts[0].output.dtype).contiguous()
-
-
-def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask to add to scores. Finite, so that a part nobody may see merges with weight zero."""
-    floor = torch.finfo(dtype).min / 2
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(
-        ~allowed, floor
-    )
-
-
-def causal_mask(size: int, window: int | None, device: torch.device) -> Tensor:
-    """[1, 1, size, size] booleans: which of a row's own tokens each of its tokens sees."""
-    at = torch.arange(size, device=device)
-    back = at[:, None] - at
-    allowed = back >= 0
-    if window is not None:
-        allowed &= back < window
-    return allowed[None, None]
 
 
 class Grid:

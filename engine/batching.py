@@ -68,7 +68,7 @@ class Workload:
         bound what a kill or a cancel loses; below the least size the hardware is poorly used.
         """
         on_cpu = self.device.type == "cpu"
-        rate, least, most = (5e10, 8, 64) if on_cpu else (1e14, 16, _MOST)
+        rate, least, most = (1e11, 8, 64) if on_cpu else (1e14, 16, _MOST)
         longest = max(len(prompt.token_ids) for prompt in prompts)
         forced = max(forced_tokens(prompt) for prompt in prompts) if settings.continuations else 0
         branches = settings.samples + 1 if settings.generations else 0

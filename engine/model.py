@@ -112,11 +112,10 @@ def describe(
         ModelError: It is no causal language model.
     """
     model.eval()
-    with torch.inference_mode():
-        plans = choose_plans(model, quantized=quantization != "none")
+    plans = choose_plans(model, quantized=quantization != "none")
     config = model.config.get_text_config()
     window = getattr(config, "max_position_embeddings", None)
-    defaults = _generation_defaults(model)
+    logits = getattr(model.get_output_embeddings(), "out_features", config.vocab_size)
     info = ModelInfo(
         name=name,
         revision=revision,
@@ -128,7 +127,7 @@ def describe(
         quantization=quantization,
         plan="shared" if plans.shared else "plain",
         plan_reason=plans.reason,
-        vocab_size=config.vocab_size,
+        vocab_size=logits,
         tokenizer_size=len(tokenizer),
         window=window,
         bos_id=tokenizer.bos_token_id,
@@ -136,7 +135,7 @@ def describe(
         has_chat_template=bool(getattr(tokenizer, "chat_template", None)),
         tokenizer_hash=tokenizer_hash(tokenizer),
         template_hash=template_hash(tokenizer),
-        generation_defaults=defaults,
+        generation_defaults=_generation_defaults(model),
         versions=_versions(),
         threads=torch.get_num_threads(),
     )
@@ -144,7 +143,7 @@ def describe(
         model=model,
         tokenizer=tokenizer,
         info=info,
-        vocabulary=vocabulary(tokenizer, config.vocab_size),
+        vocabulary=vocabulary(tokenizer, logits),
         notes=tuple(_notes(info, plans)),
         plans=plans,
         position_limit=window if _learns_positions(model) else None,
@@ -333,11 +332,8 @@ def _generation_defaults(model: Any) -> dict[str, object]:
     if model.generation_config is None:
         return {}
     changed: dict[str, object] = model.generation_config.to_diff_dict()
-    return {
-        name: value
-        for name, value in changed.items()
-        if not name.startswith("_") and name != "transformers_version"
-    }
+    bookkeeping = ("_", "transformers_version", "output_", "use_cache", "return_dict")
+    return {name: value for name, value in changed.items() if not name.startswith(bookkeeping)}
 
 
 def _learns_positions(model: Any) -> bool:

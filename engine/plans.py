@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from engine import attention
-from engine.attention import DecodePass, ForcedPass, Keys, Pass, PromptPass, Prompts
+from engine.attention import DecodePass, ForcedPass, Pass, PromptPass, Prompts
+from engine.kernel import Keys
 
 Ids = Sequence[int]
 

@@ -48,6 +48,8 @@ class Prober:
         self._loaded = loaded
         self._plans = loaded.plans
         self._workload = Workload.of(loaded.model)
+        self._most: dict[ProbeSettings, int] = {}
+        """Largest batch that may be tried, where a larger one ran out of memory."""
 
     @torch.inference_mode()
     def probe(
@@ -84,12 +86,12 @@ class Prober:
         for prompt in prompts:
             self.check_length(prompt, settings)
         job = _Job(prompts, settings, cancelled, on_first, on_step)
-        most = len(prompts)
         try:
             for plan, planned in self._planned(prompts, settings, batch_size):
                 waiting = [planned]
                 while waiting:
                     batch = waiting.pop(0)
+                    most = self._most.get(settings, len(batch))
                     if len(batch) > most:
                         waiting[:0] = [batch[:most], batch[most:]]
                         continue
@@ -97,7 +99,7 @@ class Prober:
                     if results is not None:
                         yield from zip(batch, results, strict=True)
                         continue
-                    most = _halved(len(batch), on_note)
+                    self._most[settings] = _halved(len(batch), on_note)
                     waiting.insert(0, batch)
         except _Cancelled:
             return

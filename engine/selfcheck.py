@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.attention import Kernel, Keys
 from engine.errors import ModelError
+from engine.kernel import Kernel, Keys
 from engine.plans import CausalModel, Ids, PlainPlan, Plan, Session, SharedPlan
 
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.5}
@@ -54,6 +54,7 @@ class Plans:
         return self.shared
 
 
+@torch.inference_mode()
 def choose_plans(model: Any, *, quantized: bool = False) -> Plans:
     """Find out which plans serve ``model`` exactly.
 
@@ -224,12 +225,12 @@ class _Check:
         return logits, [list(text) for text in texts]
 
     def _forward(self, texts: Sequence[Ids]) -> Tensor:
-        """Logits after each text, one forward pass each."""
-        rows = []
-        for text in texts:
-            last = self._model.tensor([len(text) - 1])
-            rows.append(self._model.plain(self._model.tensor([text]), last)[0])
-        return torch.cat(rows)
+        """Logits after each text, from one forward pass over whole texts."""
+        longest = max(map(len, texts))
+        padded = [[*text, *[text[-1]] * (longest - len(text))] for text in texts]
+        every = torch.arange(longest, device=self._model.device)
+        logits = self._model.plain(self._model.tensor(padded), every)
+        return torch.stack([row[len(text) - 1] for row, text in zip(logits, texts, strict=True)])
 
     def _difference(self, found: Tensor, right: Tensor) -> float:
         """Largest logprob difference among each row's likely tokens."""
