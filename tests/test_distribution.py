@@ -214,6 +214,7 @@ async def test_the_panel_shows_spellings_masses_and_likelihoods() -> None:
     assert "“·A”" in text
     assert f"“(A” {VOCABULARY[b'(']}…" in text
     assert "48.6%" in text
+    assert f"<0.01%: “(D” {VOCABULARY[b'(']}…" in text
     (text_line,) = [line for line in lines if line.strip().startswith("text")][:1]
     assert text_line.split() == ["text", "Σ", "-2.50", "-1.25/token", "×2"]
     assert f"{CHOSEN_MARK} label" in text

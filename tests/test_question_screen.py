@@ -615,28 +615,73 @@ async def test_a_rerun_is_shown_while_it_runs() -> None:
         await driver.press("r")
         assert driver.session.rerun_of == [1]
         assert "● live: starting the model" in driver.text
-        assert "Waiting for the first token." in driver.text
         await driver.tell(RerunSaw(1, Loading(1, "reading weights")))
         assert "● live: reading weights" in driver.text
+        assert driver.title("#greedy") == "greedy · says B · 9 tokens"
         await driver.tell(RerunSaw(1, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
         assert "first position" in driver.text
         assert "90.5%" in driver.text
+        assert driver.title("#greedy") == "greedy · live · 0 tokens"
+        assert driver.title("#readings") == "readings of the stored answer"
         await driver.tell(RerunSaw(1, Wrote(1, 1, 0, [ids[0], ids[1]])))
         await driver.tell(RerunSaw(1, Wrote(1, 1, 1, [ids[1], None])))
         assert driver.title("#greedy") == "greedy · live · 2 tokens"
         assert driver.title("#sample") == "sample 1 of 1 · live · 1 token"
         assert "B. … writing" in driver.text
+        assert driver.part(TokenStrip, "#sample").render_line(0).text.rstrip() == "."
         await driver.tell(RerunSaw(1, Note(1, "The batch was halved.")))
         assert "● live: The batch was halved." in driver.text
         await driver.tell(RerunDone(1, 3))
         assert "● live" not in driver.text
+        assert driver.title("#readings") == "readings"
         assert driver.title("#greedy").startswith("greedy · says refusal")
+
+
+async def test_a_second_rerun_waits_for_the_first() -> None:
+    async with opened() as driver:
+        await driver.press("r", "r")
+        assert driver.session.rerun_of == [1]
+        assert driver.notices == ["The model is still answering."]
+
+
+async def test_tokens_written_during_a_look_up_are_looked_up_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened() as driver:
+        first = distribution("live", VOCABULARY[b"A"], 1)
+        late = Wrote(1, 1, 1, [VOCABULARY[b"."], None])
+        look_up = FakeSession.tokens
+
+        async def slowly(session: FakeSession, run_id: int, ids: list[int]) -> Any:
+            live = driver.screen._live
+            if live is not None and not live.token_ids:
+                live.see(late)
+            return await look_up(session, run_id, ids)
+
+        await driver.press("r")
+        monkeypatch.setattr(FakeSession, "tokens", slowly)
+        await driver.tell(RerunSaw(1, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
+        assert driver.title("#greedy") == "greedy · live · 1 token"
+        assert "⟨id" not in driver.part(TokenStrip, "#greedy").render_line(0).text
+
+
+async def test_an_id_that_nobody_knows_is_shown_by_number() -> None:
+    async with opened() as driver:
+        await driver.press("r")
+        live = driver.screen._live
+        assert live is not None
+        live.see(Wrote(1, 1, 0, [7]))
+        live.learn({}, live.unknown())
+        assert live.unknown() == []
+        assert live.tokens[7] == (None, b"", False)
 
 
 async def test_a_rerun_goes_on_while_another_question_is_looked_at() -> None:
     async with opened() as driver:
         await driver.press("r", "j")
         assert "● live" not in driver.text
+        first = distribution("live", VOCABULARY[b"A"], 1)
+        await driver.tell(RerunSaw(1, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
         await driver.tell(RerunSaw(1, Wrote(1, 1, 0, [VOCABULARY[b"B"]])))
         assert "question 2 of 5" in driver.text
         assert "live" not in driver.title("#greedy")

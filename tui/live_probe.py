@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from engine.protocol import FirstToken, Loading, Note, Wrote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from engine.protocol import Event
     from engine.records import Distribution
     from tui.widgets.token_text import TokenEntry
@@ -21,6 +23,7 @@ class LiveProbe:
         first: The first distribution, once it is there.
         label_logprobs: Raw logprob of each label's token, in the order of the options.
         token_ids: The tokens so far, the greedy generation first.
+        ended: Places in ``token_ids`` of the generations that are at their end.
         tokens: What is known of the token ids, as in :class:`engine.browse.ProbeView`.
         drawing: Whether a drawing of it is under way.
     """
@@ -31,6 +34,7 @@ class LiveProbe:
         self.first: Distribution | None = None
         self.label_logprobs: list[float] = []
         self.token_ids: list[list[int]] = []
+        self.ended: set[int] = set()
         self.tokens: dict[int, TokenEntry] = {}
         self.drawing = False
 
@@ -56,10 +60,17 @@ class LiveProbe:
             seen.update(self.first.top_ids)
         return sorted(token_id for token_id in seen if token_id not in self.tokens)
 
+    def learn(self, entries: Mapping[int, TokenEntry], asked: Iterable[int]) -> None:
+        """Take in what token ids stand for; an id asked for in vain is one nobody knows."""
+        for token_id in asked:
+            self.tokens[token_id] = entries.get(token_id, (None, b"", False))
+
     def _write(self, token_ids: list[int | None]) -> None:
         self.stage = "writing"
         while len(self.token_ids) < len(token_ids):
             self.token_ids.append([])
-        for ids, token_id in zip(self.token_ids, token_ids, strict=False):
-            if token_id is not None:
-                ids.append(token_id)
+        for place, token_id in enumerate(token_ids):
+            if token_id is None:
+                self.ended.add(place)
+            else:
+                self.token_ids[place].append(token_id)

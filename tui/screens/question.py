@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from engine.browse import ProbeView
+    from engine.records import Distribution
     from tui.session import Session
 
 WIDE = 120
 """Columns from which distribution and options stand side by side and bars are on."""
+READINGS_MEANWHILE = "readings of the stored answer"
 LIVE_INTERVAL = 1 / 15
 """Seconds between two drawings of what the model writes."""
 
@@ -116,6 +118,7 @@ class QuestionScreen(Screen[None]):
         self._header.show(view, self._place(view))
         self._prompt.show(view)
         self._readings.show(view)
+        self._readings.border_title = ReadingsTable.BORDER_TITLE
         self._strips.show(view)
         self._strips.select(self._readings.selected)
         self._options.show(view)
@@ -137,7 +140,8 @@ class QuestionScreen(Screen[None]):
         self._strips.show_gauges(automatic if self._bars is None else self._bars)
 
     def _show_position(self) -> None:
-        if self._live is None or self._live.probe_id != self._probe_id:
+        live = self._live
+        if live is None or live.probe_id != self._probe_id or live.first is None:
             self._distribution.show(*self._strips.position())
 
     @on(StripPair.SampleShown)
@@ -187,21 +191,24 @@ class QuestionScreen(Screen[None]):
             self.run_worker(self._draw(self._live), group="live")
 
     async def _draw(self, live: LiveProbe) -> None:
-        view, missing = self._view, live.unknown()
-        if view is not None and missing:
-            live.tokens.update(await self._session.tokens(view.run.run_id, missing))
+        view = self._view
+        # The model writes on while token ids are looked up.
+        while view is not None and (unknown := live.unknown()):
+            live.learn(await self._session.tokens(view.run.run_id, unknown), unknown)
         live.drawing = False
         if view is None or live is not self._live or live.probe_id != self._probe_id:
             return
         self._header.say_live(live.stage)
+        if live.first is not None:
+            self._show_live(view, live, live.first)
+
+    def _show_live(self, view: ProbeView, live: LiveProbe, first: Distribution) -> None:
+        """What is known takes the place of what is stored, from the first token on."""
         self._strips.show_live(live)
-        if live.first is None:
-            self._distribution.show(None, "Waiting for the first token.")
-        else:
-            self._distribution.show(PositionData.of_first(live.first, live.tokens, view.vocab_size))
-            labels = view.question.labels
-            chances = map(math.exp, live.label_logprobs)
-            self._options.show(view, list(zip(labels, chances, strict=False)))
+        self._distribution.show(PositionData.of_first(first, live.tokens, view.vocab_size))
+        chances = map(math.exp, live.label_logprobs)
+        self._options.show(view, list(zip(view.question.labels, chances, strict=False)))
+        self._readings.border_title = READINGS_MEANWHILE
 
     # Actions
 
@@ -272,7 +279,10 @@ class QuestionScreen(Screen[None]):
 
     def action_rerun(self) -> None:
         """Ask the model again, live."""
-        self._session.rerun(self._probe_id)
+        if self._live is None:
+            self._session.rerun(self._probe_id)
+        else:
+            self.notify("The model is still answering.")
 
     def action_raw(self) -> None:
         """Show text and bytes of the leading generation."""

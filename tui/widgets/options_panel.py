@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.text import Text
 
@@ -15,7 +16,10 @@ from tui import words
 from tui.widgets.distribution import CHOSEN_MARK
 from tui.widgets.figures import NOT_RECORDED, bar, logprob_percent, percent
 from tui.widgets.line_view import LineView
-from tui.widgets.token_text import visible
+from tui.widgets.token_text import ELLIPSIS, visible
+
+_SHOWN_ALONE = math.log(0.0001)
+"""Logprob from which a spelling has a figure of its own."""
 
 
 @dataclass(frozen=True)
@@ -153,18 +157,28 @@ class OptionsPanel(LineView):
         return line
 
     def _spelled(self, data: OptionData, columns: int) -> list[Text]:
-        """The spellings, as many on a line as fit."""
+        """The spellings, as many on a line as fit; those next to impossible share a figure."""
+        items = []
+        for likely, group in groupby(data.spellings, lambda each: each.logprob >= _SHOWN_ALONE):
+            made = [self._spelling(each, alone=likely) for each in group]
+            if not likely:
+                made[0] = Text("  <0.01%:").append_text(made[0][1:])
+            items += made
         lines: list[Text] = []
-        for each in data.spellings:
-            item = Text("  ")
-            item.append(f"“{visible(each.spelling)}”", self.tone("code"))
-            item.append(f" {each.token_id}{'' if each.whole else '…'}", self.tone("dim"))
-            item.append(f" {logprob_percent(each.logprob)}")
+        for item in items:
             if not lines or lines[-1].cell_len + item.cell_len > columns:
                 lines.append(item)
             else:
                 lines[-1].append_text(item)
         return lines
+
+    def _spelling(self, each: Spelling, *, alone: bool) -> Text:
+        item = Text("  ")
+        item.append(f"“{visible(each.spelling)}”", self.tone("code"))
+        item.append(f" {each.token_id}{'' if each.whole else ELLIPSIS}", self.tone("dim"))
+        if alone:
+            item.append(f" {logprob_percent(each.logprob)}")
+        return item
 
     def _continuation(self, each: Continuation) -> Text:
         line = Text(f"{CHOSEN_MARK if each.is_greedy else ' '} ")

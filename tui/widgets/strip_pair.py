@@ -15,7 +15,7 @@ from tui.widgets.distribution import PositionData
 from tui.widgets.figures import NOT_RECORDED, count
 from tui.widgets.line_view import RowView
 from tui.widgets.sample_list import SampleList
-from tui.widgets.token_strip import DIVERGENCE_MARK, StripContent, TokenStrip, words_of
+from tui.widgets.token_strip import DIVERGENCE_MARK, WRITING, StripContent, TokenStrip, words_of
 from tui.widgets.token_text import token_bytes
 
 if TYPE_CHECKING:
@@ -116,15 +116,11 @@ class StripPair(Vertical):
 
     def show_live(self, live: LiveProbe) -> None:
         """Show what the model has written so far; the cursor follows the pen."""
-        samples = live.token_ids[1:]
-        place = min(self._place, len(samples) - 1)
-        _write(self._upper, "greedy", live.token_ids[:1], live)
-        _write(
-            self._lower,
-            f"sample {place + 1} of {len(samples)}" if samples else "samples",
-            samples[place : place + 1],
-            live,
-        )
+        samples = max(0, len(live.token_ids) - 1)
+        below = min(self._place + 1, samples)
+        _write(self._upper, "greedy", 0, live)
+        name = f"sample {below} of {samples}" if samples else "samples"
+        _write(self._lower, name, below if samples else None, live)
 
     def select(self, reading: Reading | None) -> None:
         """Underline what a reading matched; a sample's reading brings its sample up."""
@@ -340,9 +336,10 @@ class StripPair(Vertical):
             self._put_cursor(index)
 
 
-def _write(strip: TokenStrip, name: str, written: list[list[int]], live: LiveProbe) -> None:
-    ids = written[0] if written else []
-    strip.show(StripContent.of_ids(ids, live.tokens))
+def _write(strip: TokenStrip, name: str, place: int | None, live: LiveProbe) -> None:
+    ids = live.token_ids[place] if place is not None and live.token_ids else []
+    ending = "" if place in live.ended else WRITING
+    strip.show(StripContent.of_ids(ids, live.tokens, ending=ending))
     strip.put_cursor(len(ids) - 1)
     strip.border_title = f"{name} · live · {count(len(ids), 'token')}"
 

@@ -71,9 +71,9 @@ class StripContent:
         ids: list[int],
         tokens: Mapping[int, TokenEntry],
         logprobs: tuple[float, ...] = (),
-        ending: str = WRITING,
+        ending: str = "",
     ) -> StripContent:
-        """The content for token ids, by default of a generation that is still being written."""
+        """The content for token ids, with what is known of them."""
         return cls(
             tuple(visible_token(token_id, tokens.get(token_id)) for token_id in ids),
             frozenset(
