@@ -8,9 +8,9 @@ position ids say where each stands in its own text. What a token may attend to i
 * the *own* part: the tokens of the same prompt before it (:class:`PromptPass`), of the same forced
   continuation (:class:`ForcedPass`), or of the same generated branch (:class:`DecodePass`).
 
-The parts are merged exactly (:mod:`engine.kernel`). The passes plug into stock transformers models through
-``AttentionInterface``: the model is called with ``cascade=<pass>`` and each of its layers calls
-:func:`cascade_attention`.
+The parts are merged exactly (:mod:`engine.kernel`). The passes plug into stock transformers models
+through ``AttentionInterface``: the model is called with ``cascade=<pass>`` and each of its layers
+calls :func:`cascade_attention`.
 """
 
 from __future__ import annotations
