@@ -13,6 +13,9 @@ from engine.records import SamplerSettings
 _ROUNDING = 4e-7
 """Relative error of a logit put together from two stored float32 values."""
 
+_STORED = 0.5e-4
+"""Absolute error of a value that the store keeps with four decimals (schema.sql, positions)."""
+
 
 def after_sampler(
     top_logprobs: Sequence[float],
@@ -37,7 +40,7 @@ def after_sampler(
 
     Returns:
         One logprob a token, None where the sampler excluded it. A token exactly at the cutoff
-        was kept; values within float32 rounding of the cutoff count as at it.
+        was kept; values within the rounding of what is stored count as at it.
     """
     penalty = settings.repetition_penalty
     seen = frozenset(seen_ids) if penalty != 1.0 else frozenset()
@@ -47,7 +50,8 @@ def after_sampler(
         if token in seen:
             logit = logit / penalty if logit > 0 else logit * penalty
         scaled = logit / settings.temperature
-        rounding = _ROUNDING * (abs(logprob) + abs(logsumexp)) / settings.temperature
-        kept = scaled >= cutoff - rounding * max(penalty, 1.0 / penalty)
+        float32 = _ROUNDING * (abs(logprob) + abs(logsumexp))
+        rounding = (float32 + 2 * _STORED) / settings.temperature * max(penalty, 1.0 / penalty)
+        kept = scaled >= cutoff - rounding - _STORED
         result.append(min(0.0, scaled - sampler_logsumexp) if kept else None)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -24,8 +25,9 @@ from engine.browse import probe_view, runs
 from engine.database import LockedError, connect
 from engine.errors import StoreError
 from engine.questions import Option, Question
-from engine.records import ProbeSettings
+from engine.records import ProbeSettings, SamplerSettings
 from engine.rows import DECIMALS
+from engine.sampler_view import after_sampler
 from engine.snapshot import snapshot_copy
 from engine.store import Store, open_store
 from tests.sample_store import (
@@ -243,6 +245,45 @@ def test_a_probe_without_texts_has_no_text_flags(store: Store) -> None:
     assert first_token is not None
     assert low_margin is not None
     assert probe_view(store, probe_id).generations == ()
+
+
+def test_rounding_excludes_no_token_that_the_sampler_kept(store: Store) -> None:
+    """The made-up sampler keeps exactly the stored tokens: the last one is its cutoff."""
+    shown = 0
+    for probe_id in range(1, 11):
+        view = probe_view(store, probe_id)
+        settings = SamplerSettings(**view.sampler)  # type: ignore[arg-type]
+        for positions in (generation.positions for generation in view.generations[1:]):
+            for place in range(len(positions)):
+                assert positions.sampler_logsumexps is not None
+                assert positions.sampler_cutoffs is not None
+                after = after_sampler(
+                    positions.top_logprobs[place],
+                    positions.logsumexps[place],
+                    positions.top_ids[place],
+                    (),
+                    settings,
+                    positions.sampler_logsumexps[place],
+                    positions.sampler_cutoffs[place],
+                )
+                assert None not in after
+                assert sum(math.exp(x) for x in after if x is not None) == pytest.approx(1, 1e-3)
+                shown += 1
+    assert shown > 200
+
+
+def test_a_sampler_that_cuts_nothing_comes_back(store: Store) -> None:
+    probe = sample_probe(sample_questions(1)[0], 0, "low", 0, ProbeSettings(samples=1))
+    greedy, sample = probe.result.generations
+    uncut = msgspec.structs.replace(
+        sample.positions, sampler_cutoffs=[-math.inf] * len(sample.positions)
+    )
+    generations = [greedy, msgspec.structs.replace(sample, positions=uncut)]
+    result = msgspec.structs.replace(probe.result, generations=generations)
+    (probe_id,) = store.write(1, [msgspec.structs.replace(probe, result=result)])
+    stored = probe_view(store, probe_id).generations
+    assert stored[0].positions.sampler_cutoffs is None
+    assert stored[1].positions.sampler_cutoffs == uncut.sampler_cutoffs
 
 
 # Changes
