@@ -57,7 +57,7 @@ def probe(client: WorkerClient, *items: ProbeItem, live: bool = False) -> Probe:
 def wait_for(events: queue.SimpleQueue[Event], kind: type[Event]) -> Event:
     """The next event of a kind; fails where none comes."""
     while True:
-        event = events.get(timeout=20)
+        event = events.get(timeout=60)
         if isinstance(event, kind):
             return event
 
@@ -176,7 +176,7 @@ def test_cancel_is_acknowledged_in_the_middle_of_a_step(start: Start) -> None:
     client.cancel(request.job)
     # The step sleeps for seconds yet: only a listening thread can have answered.
     assert wait_for(events, Cancelled) == Cancelled(request.job)
-    assert events.get(timeout=20) == Done(request.job)
+    assert events.get(timeout=60) == Done(request.job)
 
 
 def test_a_waiting_job_can_be_cancelled(start: Start) -> None:
@@ -255,6 +255,15 @@ def test_closing_ends_the_process_and_whoever_waits(start: Start) -> None:
     assert events.empty()
 
 
+def test_a_closed_client_can_start_again(start: Start) -> None:
+    client, events = start()
+    client.close()
+    client.close()
+    assert not client.alive
+    assert client.load(LOAD) is not None
+    assert isinstance(wait_for(events, Ready), Ready)
+
+
 def test_a_deaf_worker_is_killed(start: Start) -> None:
     client, _ = start("--deaf")
     process = process_of(client)
@@ -286,7 +295,7 @@ def test_no_worker_outlives_a_killed_front(tmp_path: Path) -> None:
         assert front.stdout is not None
         worker = psutil.Process(int(front.stdout.readline()))
         front.kill()
-        assert psutil.wait_procs([worker], timeout=20)[1] == []
+        assert psutil.wait_procs([worker], timeout=60)[1] == []
 
 
 def test_a_failing_listener_does_not_silence_the_others(start: Start) -> None:

@@ -231,7 +231,7 @@ def test_a_slow_model_has_a_rate_too() -> None:
 
 def test_a_cancelled_run_can_be_resumed(store: Store, plan: RunPlan, start: Start) -> None:
     stop = threading.Event()
-    client = start("--delay", "0.05")
+    client = start("--delay", "0.2")
     watch = stop_when(stop, lambda progress: progress.done >= 2)
     cancelled = execute(store, plan, client, on_progress=watch, stop=stop)
     assert cancelled.status == "cancelled"
@@ -252,7 +252,7 @@ def test_a_resumed_run_reads_like_an_undisturbed_one(
 ) -> None:
     stop = threading.Event()
     watch = stop_when(stop, lambda progress: progress.done >= 2)
-    execute(store, plan, start("--delay", "0.05"), on_progress=watch, stop=stop)
+    execute(store, plan, start("--delay", "0.2"), on_progress=watch, stop=stop)
     client = start()
     resumed = execute(store, plan, client, resume=True)
     undisturbed = execute(store, plan, client)
@@ -281,7 +281,7 @@ def test_another_plan_is_not_resumed(
 ) -> None:
     stop = threading.Event()
     stop_at_two = stop_when(stop, lambda progress: progress.done >= 2)
-    execute(store, plan, start("--delay", "0.05"), on_progress=stop_at_two, stop=stop)
+    execute(store, plan, start("--delay", "0.2"), on_progress=stop_at_two, stop=stop)
     hotter = ProbeSettings(samples=2, sampler=SamplerSettings(temperature=2.0))
     other = plan_run("fake", str(questions), FORMATS, hotter, orders=2)
     with pytest.raises(LogitscopeError, match="nothing to resume"):
@@ -291,7 +291,7 @@ def test_another_plan_is_not_resumed(
 def test_another_model_does_not_go_on(store: Store, plan: RunPlan, start: Start) -> None:
     stop = threading.Event()
     watch = stop_when(stop, lambda progress: progress.done >= 2)
-    execute(store, plan, start("--delay", "0.05"), on_progress=watch, stop=stop)
+    execute(store, plan, start("--delay", "0.2"), on_progress=watch, stop=stop)
     with pytest.raises(LogitscopeError, match=r"number of parameters 0, now it is 7"):
         execute(store, plan, start("--parameters", "7"), resume=True)
     ((status,),) = fetch(store, "SELECT status FROM runs")
@@ -322,7 +322,7 @@ from tests.fake_worker import fake_command
 from tests.test_runs import FORMATS, SETTINGS
 folder = Path(sys.argv[1])
 plan = plan_run("fake", str(folder / "quiz.jsonl"), FORMATS, SETTINGS, orders=2)
-command = fake_command("--delay", "0.1")
+command = fake_command("--delay", "0.2")
 client = WorkerClient(log_path=folder / "worker.log", command=command, niceness=0)
 with open_store(folder / "runs.duckdb") as store:
     execute(store, plan, client, on_progress=lambda p: print(p.done, client.pid, flush=True))
@@ -492,7 +492,7 @@ def test_a_model_that_cannot_be_loaded_leaves_no_run(
 def test_a_full_disk_stops_the_run_and_keeps_what_is_stored(
     store: Store, plan: RunPlan, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = start("--delay", "0.05")
+    client = start("--delay", "0.2")
     write, written = Store.write, [0]
 
     def write_once(self: Store, run_id: int, probes: Sequence[StoredProbe]) -> list[int]:
@@ -719,7 +719,7 @@ def test_a_model_that_changes_while_its_worker_is_replaced_ends_the_run(
     weights.parent.mkdir()
     weights.write_bytes(b"one")
     plan = plan_run(str(weights.parent), str(questions), FORMATS, SETTINGS)
-    client = start("--delay", "0.05")
+    client = start("--delay", "0.2")
 
     def retrain_and_kill(progress: RunProgress) -> None:
         if progress.done == 0 and client.pid is not None and progress.stage == "probing":
