@@ -30,7 +30,7 @@ NATURAL_ORDER = "question_index, format, order_index"
 
 FLAG_NAMES = tuple(flag.name for flag in FLAGS)
 
-NEIGHBOURS = 4
+NEIGHBOURS = 2
 """Ids that lie at most so many apart on average are read as a range."""
 
 PREVIEW_TOKENS = 5
@@ -86,6 +86,8 @@ class ListRow(msgspec.Struct, frozen=True):
     """Number of samples that ``sample_agreement`` is a share of."""
     greedy_text: str | None = None
     """What the model wrote, for the preview."""
+    option_mass: float | None = None
+    """Probability of all the options' tokens together; those that share one count once."""
 
 
 class ProbeView(msgspec.Struct, frozen=True):
