@@ -587,5 +587,5 @@ def test_how_it_looks_without_colour(
 async def test_the_header_names_the_run(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert explorer.query_one(RunHeader).render().plain.startswith("logitscope  run 1")
+        assert explorer.query_one(RunHeader).render_line(0).text.startswith("logitscope  run 1")
         assert explorer.query_one(FilterBar).input.value == ""

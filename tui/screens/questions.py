@@ -28,6 +28,7 @@ from tui.widgets.preview import Preview
 from tui.widgets.question_columns import COLUMNS, SORTABLE, columns_for
 from tui.widgets.result_grid import ResultGrid
 from tui.widgets.run_header import RunHeader
+from tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -69,7 +70,7 @@ class QuestionsScreen(Screen[None]):
         yield ResultGrid(COLUMNS, self._session.rows, id="probes")
         yield Static("", id="empty", markup=False)
         yield Preview()
-        yield Static("", id="status", markup=False)
+        yield StatusLine()
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -166,7 +167,7 @@ class QuestionsScreen(Screen[None]):
 
     def _show_row(self) -> None:
         self.query_one(Preview).row = self._grid.row
-        self.query_one("#status", Static).update(self._status())
+        self.query_one(StatusLine).words = self._status()
 
     def _status(self) -> str:
         listing = self._session.listing

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
+from rich.cells import cell_len
+from rich.segment import Segment
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.figures import NOT_RECORDED, bar, percent
@@ -14,99 +17,120 @@ from tui.widgets.tones import tone
 from tui.words import one_line
 
 if TYPE_CHECKING:
-    from rich.style import Style
-
     from engine.browse import ListRow
 
+    Line = list[tuple[str, str]]
+    """Texts with the names of their tones; an empty name is the widget's own style."""
+
 _PERCENT = 7
+_TOKEN = 10
 _GAP = 3
+_NARROWEST = 40
+_TONES = ("dim", "bar", "gold", "title")
 
 
 class Preview(Widget):
     """Question, option distribution, likeliest tokens and the greedy text, in a few lines."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "preview--dim",
-        "preview--bar",
-        "preview--gold",
-        "preview--title",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"preview--{name}" for name in _TONES}
 
     row: reactive[ListRow | None] = reactive(None, always_update=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[Strip] | None = None
 
     def watch_row(self, row: ListRow | None) -> None:
         """Name the row in the border."""
         self.border_title = _title(row) if row is not None else ""
+        self._lines = None
 
-    def render(self) -> Text:
-        """Draw the row."""
-        row = self.row
-        width, height = self.size
-        if row is None or width < 20:
-            return Text("")
-        lines = [Text(fit(one_line(row.question), width), self._style("title"))]
-        figures = max(1, height - 2)
-        half = (width - _GAP) // 2
-        options = self._options(row, half, figures)
-        tokens = self._tokens(row, width - half - _GAP, figures)
-        for option, token in zip(options, tokens, strict=True):
-            lines.append(Text.assemble(option, " " * _GAP, token))
-        lines.append(self._wrote(row, width))
-        return Text("\n", no_wrap=True).join(lines)
+    def on_resize(self) -> None:
+        """The lines are for another width."""
+        self._lines = None
 
-    def _style(self, name: str) -> Style:
-        return tone(self, f"preview--{name}")
+    def notify_style_update(self) -> None:
+        """The lines are in other colours."""
+        super().notify_style_update()
+        self._lines = None
 
-    def _options(self, row: ListRow, width: int, height: int) -> list[Text]:
-        """One line an option with its probability; the last line counts those left out."""
-        if not row.option_probabilities:
-            return self._padded([Text(f"option distribution {NOT_RECORDED}")], width, height)
-        shown = row.option_probabilities
-        if len(shown) > height:
-            shown = shown[: height - 1]
-        lines = [
-            self._figure(
-                f"{label}{'*' if label == row.gold else ' '}",
-                probability,
-                width,
-                "gold" if label == row.gold else "bar",
-            )
-            for label, probability in shown
-        ]
-        left_out = len(row.option_probabilities) - len(shown)
-        if left_out:
-            lines.append(Text(f"   {left_out} more options", self._style("dim")))
-        return self._padded(lines, width, height)
-
-    def _tokens(self, row: ListRow, width: int, height: int) -> list[Text]:
-        if not row.top_tokens:
-            return self._padded([Text(f"likeliest tokens {NOT_RECORDED}")], width, height)
-        lines = [
-            self._figure(fit(visible(text), 10), probability, width, "bar")
-            for text, probability in row.top_tokens[:height]
-        ]
-        return self._padded(lines, width, height)
-
-    def _figure(self, name: str, probability: float, width: int, style: str) -> Text:
-        room = max(1, width - len(name) - _PERCENT - 2)
-        return Text.assemble(
-            f"{name} ",
-            (bar(probability, room), self._style(style)),
-            f" {percent(probability):>{_PERCENT}}",
+    def render_line(self, y: int) -> Strip:
+        """One of the lines."""
+        if self._lines is None:
+            self._lines = self._draw()
+        return (
+            self._lines[y]
+            if y < len(self._lines)
+            else Strip.blank(self.size.width, self.rich_style)
         )
 
-    def _padded(self, lines: list[Text], width: int, height: int) -> list[Text]:
-        for line in lines:
-            line.truncate(width, overflow="ellipsis", pad=True)
-        return [*lines, *(Text(" " * width) for _ in range(height - len(lines)))]
+    def _draw(self) -> list[Strip]:
+        width, height = self.size
+        if self.row is None or width < _NARROWEST:
+            return []
+        base = self.rich_style
+        styles = {name: base + tone(self, f"preview--{name}") for name in _TONES} | {"": base}
+        return [
+            Strip([Segment(text, styles[name]) for text, name in line]).adjust_cell_length(
+                width, base
+            )
+            for line in lines_of(self.row, width, height)
+        ]
 
-    def _wrote(self, row: ListRow, width: int) -> Text:
-        """The greedy text; line breaks are shown, not taken."""
-        name = "wrote  "
-        if row.greedy_text is None:
-            return Text.assemble((name, self._style("dim")), f"greedy text {NOT_RECORDED}")
-        text = fit(one_line(row.greedy_text), width - len(name))
-        return Text.assemble((name, self._style("dim")), text)
+
+def lines_of(row: ListRow, width: int, height: int) -> list[Line]:
+    """The lines of a preview: the question, the figures side by side, what was written."""
+    left = (width - _GAP) // 2
+    options = _options(row, left, height - 2)
+    tokens = _tokens(row, width - left - _GAP, height - 2)
+    nothing: Line = [(" " * left, "")]
+    return [
+        [(fit(one_line(row.question), width), "title")],
+        *(
+            [*(option or nothing), (" " * _GAP, ""), *(token or [])]
+            for option, token in zip_longest(options, tokens)
+        ),
+        _wrote(row, width),
+    ]
+
+
+def _options(row: ListRow, width: int, height: int) -> list[Line]:
+    """One line an option with its probability; the last line counts those left out."""
+    shares = row.option_probabilities
+    if not shares:
+        return [[(fit(f"option distribution {NOT_RECORDED}", width), "dim")]]
+    shown = shares if len(shares) <= height else shares[: height - 1]
+    lines = [
+        _figure(f"{label}*", share, width, "gold")
+        if label == row.gold
+        else _figure(f"{label} ", share, width, "bar")
+        for label, share in shown
+    ]
+    if len(shown) < len(shares):
+        lines.append([(fit(f"   {len(shares) - len(shown)} more options", width), "dim")])
+    return lines
+
+
+def _tokens(row: ListRow, width: int, height: int) -> list[Line]:
+    if not row.top_tokens:
+        return [[(fit(f"likeliest tokens {NOT_RECORDED}", width), "dim")]]
+    return [
+        _figure(fit(visible(text), _TOKEN), share, width, "bar")
+        for text, share in row.top_tokens[:height]
+    ]
+
+
+def _figure(name: str, share: float, width: int, style: str) -> Line:
+    room = width - cell_len(name) - _PERCENT - 2
+    return [(f"{name} ", ""), (bar(share, room), style), (f" {percent(share):>{_PERCENT}}", "")]
+
+
+def _wrote(row: ListRow, width: int) -> Line:
+    """The greedy text; line breaks are shown, not taken."""
+    name = "wrote  "
+    if row.greedy_text is None:
+        return [(name, "dim"), (f"greedy text {NOT_RECORDED}", "dim")]
+    return [(name, "dim"), (fit(one_line(row.greedy_text), width - len(name)), "")]
 
 
 def _title(row: ListRow) -> str:
@@ -116,7 +140,6 @@ def _title(row: ListRow) -> str:
     if row.subject:
         parts.append(row.subject)
     parts.append(f"gold {row.gold} *" if row.gold else "no gold option")
-    if row.option_probabilities:
-        mass = sum(probability for _, probability in row.option_probabilities)
-        parts.append(f"{percent(mass)} on the options")
+    if row.option_mass is not None:
+        parts.append(f"{percent(row.option_mass)} on the options")
     return one_line(" · ".join(parts)).replace("[", "\\[")

@@ -8,6 +8,8 @@ there yet is drawn as a placeholder.
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -152,7 +154,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
             self.key = key
 
     class RowsArrived(Message):
-        """Rows that were placeholders are there now."""
+        """Rows in view that were placeholders are there now."""
 
     def __init__(
         self,
@@ -170,7 +172,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         self._placed: list[Placed[Row]] = []
         self._sorted: tuple[str, bool] | None = None
         self._loading = False
-        self._styles: dict[tuple[Style, str], Style] = {}
+        self._styles: dict[object, Style] = {}
 
     @property
     def _width(self) -> int:
@@ -240,15 +242,18 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         try:
             while (missing := self._missing()) is not None:
                 rows = await self._fetch(missing)
-                for row_id, row in zip(missing, rows, strict=True):
-                    self._rows[row_id] = row
+                self._rows.update(zip(missing, rows, strict=True))
                 while len(self._rows) > KEPT_ROWS:
                     self._rows.popitem(last=False)
-                self._lines.clear()
-                self.refresh()
-                self.post_message(self.RowsArrived())
+                self._show_arrived(set(missing))
         finally:
             self._loading = False
+
+    def _show_arrived(self, arrived: set[int]) -> None:
+        top = round(self.scroll_y)
+        if not arrived.isdisjoint(self._ids[top : top + self.size.height].tolist()):
+            self.refresh()
+            self.post_message(self.RowsArrived())
 
     def _missing(self) -> list[int] | None:
         """The ids of the nearest window that is not in memory; None where all are."""
@@ -355,7 +360,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
             return self._header(width)
         index = y - _HEADER + round(self.scroll_y)
         if index >= len(self._ids):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._base(0))
         row_id = int(self._ids[index])
         state = 0 if index != self.cursor else 2 if self.has_focus else 1
         line = self._lines.get((row_id, state))
@@ -385,51 +390,58 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
     def _refresh_row(self, index: int) -> None:
         self.refresh(Region(0, index - round(self.scroll_y) + _HEADER, self.size.width, 1))
 
-    def _background(self, state: int) -> Style:
+    def _base(self, state: int) -> Style:
+        """The style of a row: 0 without the cursor, 1 with it, 2 with it and the focus."""
         if state == 0:
-            return self.rich_style
-        return self.get_component_rich_style(
-            "grid--cursor" if state == 2 else "grid--cursor-blurred"
-        )
+            return self._style("", lambda: self.rich_style)
+        name = "grid--cursor" if state == 2 else "grid--cursor-blurred"
+        return self._style(name, lambda: self.get_component_rich_style(name))
 
     def _toned(self, base: Style, name: str) -> Style:
-        style = self._styles.get((base, name))
+        return self._style((base, name), lambda: base + tone(self, f"grid--{name}"))
+
+    def _style(self, key: object, make: Callable[[], Style]) -> Style:
+        """A style from memory: working one out takes longer than drawing a row."""
+        style = self._styles.get(key)
         if style is None:
-            style = base + tone(self, f"grid--{name}") if name else base
-            self._styles[base, name] = style
+            style = self._styles[key] = make()
         return style
 
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("grid--header")
-        segments = [Segment(" " * _GUTTER, style)]
-        x = 0
+        text = " " * _GUTTER
         for column, start, own in self._placed:
             title = column.title
             if self._sorted is not None and self._sorted[0] == column.key:
                 title += _ARROWS[self._sorted[1]]
-            segments.append(Segment(" " * (start - x) + _aligned(title, own, column.right), style))
-            x = start + own
-        return Strip(segments).adjust_cell_length(width, style)
+            text = text.ljust(_GUTTER + start) + _aligned(title, own, column.right)
+        return Strip([Segment(text.ljust(width), style)], width)
 
     def _line(self, row: Row, width: int, state: int) -> Strip:
-        base = self._background(state)
-        segments = [Segment("▸ " if state else "  ", base)]
+        base = self._base(state)
+        pieces = [("▸ " if state else "  ", base)]
         x = 0
         for column, start, own in self._placed:
-            text, tone_name = column.cell(row)
-            style = base if state == 2 else self._toned(base, tone_name)
-            if start > x:
-                segments.append(Segment(" " * (start - x), base))
-            segments.append(Segment(_aligned(text, own, column.right), style))
+            text, name = column.cell(row)
+            style = self._toned(base, name) if name and state != 2 else base
+            pieces.append((" " * (start - x), base))
+            pieces.append((_aligned(text, own, column.right), style))
             x = start + own
-        return Strip(segments).adjust_cell_length(width, base)
+        pieces.append((" " * (width - x - _GUTTER), base))
+        # Neighbours of one style go out as one segment: fewer bytes, and faster.
+        return Strip(
+            [
+                Segment("".join(text for text, _ in together), style)
+                for style, together in groupby(pieces, key=itemgetter(1))
+            ],
+            width,
+        )
 
     def _placeholder(self, width: int, state: int) -> Strip:
-        base = self._background(state)
-        dim = self._toned(base, "dim")
-        return Strip(
-            [Segment("▸ " if state else "  ", base), Segment("·" * 8, dim)]
-        ).adjust_cell_length(width, base)
+        base = self._base(state)
+        dots = Segment("·" * 8, self._toned(base, "dim"))
+        start = Segment("▸ " if state else "  ", base)
+        return Strip([start, dots, Segment(" " * (width - 8 - _GUTTER), base)], width)
 
 
 def _aligned(text: str, width: int, right: bool) -> str:

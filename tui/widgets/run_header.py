@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.figures import bar
+from tui.widgets.token_text import fit
 from tui.widgets.tones import tone
 from tui.words import duration, one_line
 
 if TYPE_CHECKING:
-    from engine.browse import RunRow
+    from rich.style import Style
+
     from engine.runs import RunProgress
     from tui.session import Session
 
 _BAR = 10
+_NAME = "logitscope"
 
 
 class RunHeader(Widget):
@@ -29,33 +34,38 @@ class RunHeader(Widget):
         super().__init__()
         self._session = session
 
-    def render(self) -> Text:
+    def render_line(self, y: int) -> Strip:
         """Draw the line."""
-        right = self._status()
-        room = max(0, self.size.width - right.cell_len - 1)
-        left = self._run(self._session.run)
-        left.truncate(room, overflow="ellipsis", pad=True)
-        return Text.assemble(left, " ", right)
+        width = self.size.width
+        if y > 0:
+            return Strip.blank(width, self.rich_style)
+        status, name = self._status()
+        room = max(len(_NAME), width - cell_len(status) - 1)
+        segments = [
+            Segment(_NAME, self._tone("name")),
+            Segment(fit(f"  {self._run()}", room - len(_NAME)), self.rich_style),
+            Segment(f" {status}", self._tone(name)),
+        ]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
 
-    def _run(self, run: RunRow | None) -> Text:
-        line = Text(no_wrap=True)
-        line.append("logitscope", tone(self, "header--name"))
-        if run is not None:
-            model, source = PurePath(run.model).name, PurePath(run.source).name
-            line.append(f"  run {run.run_id} · {one_line(model)} · {one_line(source)}")
-        return line
+    def _tone(self, name: str) -> Style:
+        return self.rich_style + tone(self, f"header--{name}")
 
-    def _status(self) -> Text:
-        live, run = self._session.live, self._session.run
-        going = tone(self, "header--going")
-        if live.run_going:
-            return Text(going_words(live.progress, live.cancelling), going)
+    def _run(self) -> str:
+        run = self._session.run
         if run is None:
-            return Text("")
-        return Text(
-            f"{run.status} {run.stored:,}/{run.planned:,}",
-            tone(self, "header--dim"),
-        )
+            return ""
+        model, source = PurePath(run.model).name, PurePath(run.source).name
+        return one_line(f"run {run.run_id} · {model} · {source}")
+
+    def _status(self) -> tuple[str, str]:
+        """How far the run that is going is, or the one that is shown; and in which tone."""
+        live, run = self._session.live, self._session.run
+        if live.run_going:
+            return going_words(live.progress, live.cancelling), "going"
+        if run is None:
+            return "", "dim"
+        return f"{run.status} {run.stored:,}/{run.planned:,}", "dim"
 
 
 def going_words(progress: RunProgress | None, cancelling: bool) -> str:
