@@ -158,3 +158,18 @@ def test_run_checks_its_settings_before_anything_is_loaded(logitscope, tmp_path:
     assert done.code == cli.EXIT_FAILED
     assert "temperature" in done.err.lower()
     assert not db.exists()
+
+
+def test_without_a_database_the_demo_is_meant(
+    logitscope, tmp_path: Path, sample_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.demo import demo_path
+
+    monkeypatch.setenv("LOGITSCOPE_HOME", str(tmp_path / "home"))
+    missing = logitscope("sql", "SELECT 1")
+    assert missing.code == cli.EXIT_FAILED
+    assert "not recorded" in missing.err
+    demo_path().parent.mkdir(parents=True, exist_ok=True)
+    sample_database.rename(demo_path())
+    counted = logitscope("sql", "SELECT count(*) AS n FROM probes", "--json")
+    assert json.loads(counted.out) == [{"n": 48}]

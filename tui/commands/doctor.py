@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tui.commands.database import DatabaseOption
 from tui.output import print_json
 
 
 def doctor(
-    db: Annotated[
-        Path | None, typer.Option("--db", help="A database to look at; the demo's when left out.")
-    ] = None,
+    db: DatabaseOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is installed and what a model would run on.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.commands.database import DatabaseOption, database_or_demo
 from tui.output import print_json, print_rows
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _studies() -> None:
 
 @app.command()
 def mismatch(
-    db: Annotated[Path, typer.Option("--db", help="The database.")],
+    db: DatabaseOption = None,
     run: Annotated[int | None, typer.Option("--run", help="One run only.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -34,7 +34,7 @@ def mismatch(
     from engine.metrics.mismatch import mismatch_report
     from engine.store import open_store
 
-    with open_store(db, read_only=True) as store:
+    with open_store(database_or_demo(db), read_only=True) as store:
         rows = mismatch_report(store.reader(), run)
     if json:
         print_json(rows)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tui.commands.database import DatabaseOption, database_or_demo
 from tui.output import TableFormat, print_rows
 
 
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT; '-' reads it from standard input.")],
-    db: Annotated[Path, typer.Option("--db", help="The database.")],
+    db: DatabaseOption = None,
     output_format: Annotated[
         TableFormat, typer.Option("--output-format", "-o", help="How to print the rows.")
     ] = "table",
@@ -26,5 +26,5 @@ def sql(
     from engine.console import run_sql
 
     text = sys.stdin.read() if query == "-" else query
-    result = run_sql(db, text)
+    result = run_sql(database_or_demo(db), text)
     print_rows(result.columns, result.rows, "json" if json else output_format)
