@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from string import Template
 
@@ -128,6 +127,8 @@ def _stored_definitions(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    from importlib.metadata import version
+
     connection.execute(_read("schema.sql"))
     connection.execute(
         "INSERT INTO meta VALUES (?, '', ?, ?)",
