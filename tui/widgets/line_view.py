@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -82,8 +83,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         line, base = self._lines[number], self.line_style(number)
         # Rich leaves a text's own style out where no part of it has another one.
         own = line.style if isinstance(line.style, Style) else Style.null()
-        strip = Strip(line.render(self.app.console, end="")).apply_style(base + own)
-        return strip.adjust_cell_length(columns, base)
+        styled = Segment.apply_style(line.render(self.app.console, end=""), base + own)
+        return Strip(Segment.adjust_line_length(list(styled), columns, base), columns)
 
     def line_style(self, number: int) -> Style:
         """The style beneath a line."""
