@@ -225,12 +225,12 @@ INTERJECTION = re.compile(
 )
 
 _EVERYDAY = (
-    "a about all almost always an and any anything are at bad big both can could deal do "
-    "does false few good great high higher i in is it kind less little lot low lower many "
+    "a about all almost always an and answer any anything are at bad big both can could deal "
+    "do does false few good great high higher i in is it kind less little lot low lower many "
     "maybe mind more most mostly much my neither never no none nor not nothing of often only "
-    "or other possible quite rarely really refused right same seldom some something "
-    "sometimes somewhat sort sure that the them there things this time to too true very we "
-    "well what wrong yes you "
+    "option options or other possible question quite rarely really refused right same seldom "
+    "some something sometimes somewhat sort sure that the them there things this time to too "
+    "true very we well what wrong yes you "
 )
 EVERYDAY_WORDS = frozenset(_EVERYDAY.split())
 """Words that stand in prose by chance: a text of nothing else needs more than to be mentioned."""

@@ -73,7 +73,7 @@ def _read_boxed(view: View) -> Endorsed | None:
     r"""The last ``\boxed{B}`` or ``<answer>B</answer>``."""
     for box in reversed(list(_BOXED.finditer(view.marked))):
         place = view.target(box.end())
-        if place is not None and (found := view.group(place)):
+        if place is not None and (found := view.group(place) or _only([view.mentions[place]])):
             return found
     return None
 
@@ -174,7 +174,7 @@ def _answer_at(view: View, start: int) -> Endorsed | None:
     found = view.group(place)
     if found is None or view.rejected(place):
         return None
-    if mention.form == "bare" and not bare_ends(view.lower, mention.end):
+    if mention.form == "bare" and not bare_ends(view.lower, mention.start, mention.end):
         return None
     if mention.form == "text" and not _CLAUSE_END.match(view.lower, found.end):
         return None
@@ -303,8 +303,8 @@ EXPLICIT: tuple[tuple[str, Rule], ...] = (
     ("declared", _read_declared),
     ("closing", _read_closing),
     ("opening", _read_opening),
-    ("sentence", _read_sentence),
     ("verdict", _read_verdict),
+    ("sentence", _read_sentence),
     ("opening several", _opening),
     ("concluded", _read_concluded),
     ("lines", _read_lines),

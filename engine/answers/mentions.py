@@ -9,6 +9,7 @@ from itertools import starmap
 from typing import Literal, NamedTuple, TypeVar
 
 from engine.answers import cues
+from engine.answers.reply import prepare
 from engine.questions import Option, Question, refusal_label
 
 Form = Literal["alone", "item", "paired", "wrapped", "named", "bare", "text", "number", "numeral"]
@@ -34,9 +35,11 @@ _DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、。,;!]|[-–—](?=\s))")
 _DELIMITER_OR_END = re.compile(_DELIMITER.pattern + r"|[ \t]{0,3}(?:\n|$)")
 _ITEM_DELIMITER = re.compile(r"[ \t]{0,3}(?:[.):\]、]|[-–—](?=\s))")
 _BEFORE_OWN_TEXT = re.compile(r"[\s.):\]、,;\"'(\[–—-]{0,12}")
-_BARE_FOLLOWED_BY = re.compile(
-    rf"[\s\"']{{0,5}}(?:$|\n|[^\w\s\"'+=*/^<>%]|[{_CJK}]|(?:because|since|as|and|or|for|due|with|but|which|is|"
-    r"given|rather|instead|over|not|it is|i think|i guess|i believe|for sure)\b)"
+_BARE_ENDS = re.compile(rf"[\s\"']{{0,5}}(?:$|\n|[^\w\s\"'+=*/^<>%]|[{_CJK}])")
+_BARE_GOES_ON = re.compile(
+    r"[\s\"']{1,5}(?:because|since|as|and|or|for|due|with|but|which|is|are|was|were|can|could|would|"
+    r"should|may|might|must|seems|appears|fits|given|rather|instead|over|not|it is|i think|i guess|"
+    r"i believe)\b"
 )
 _OPENS, _CLOSES = frozenset("([\"'*`{_"), frozenset(")]\"'*`}_.")
 
@@ -80,10 +83,14 @@ class OptionIndex:
         }
         self._label_pattern = _label_pattern(self._spelled)
         self._keys: dict[str, list[str]] = {}
-        for label, text in self.options.items():
-            key = " ".join(token for token, _, _ in _tokens(text))
+        self._tails: dict[str, str] = {}
+        for label, original in self.options.items():
+            text = prepare(original).text
+            tokens = list(_tokens(text))
+            key = " ".join(token for token, _, _ in tokens)
             if key and key not in self._spelled:
                 self._keys.setdefault(key, []).append(label)
+                self._tails[key] = text[tokens[-1][2] :].rstrip(" .")
         self._numbered = not any(label.isdigit() for label in self.options)
         self._has_numbers = any(re.search(r"\d", text) for text in self.options.values())
 
@@ -114,7 +121,9 @@ class OptionIndex:
             while at >= 0:
                 first = bisect_left(starts, at + 1)
                 label = labels[0] if len(labels) == 1 else None
-                yield Mention(tokens[first][1], tokens[first + last][2], label, "text")
+                start, end = tokens[first][1], tokens[first + last][2]
+                tail = self._tails[key]
+                yield Mention(start, end + len(tail) * text.startswith(tail, end), label, "text")
                 at = joined.find(f" {key} ", at + 1)
 
     def _labels(
@@ -128,7 +137,7 @@ class OptionIndex:
             if covering >= 0 and texts[covering].end >= end:
                 continue
             label = self._spelled[match[0]]
-            own = text_at.get(_match_end(_BEFORE_OWN_TEXT, text, end))
+            own = _own_text(text, end, text_at)
             if own is not None and own.start > end and self._is_text_of(own, label):
                 yield Mention(start, own.end, label, "paired")
                 continue
@@ -152,7 +161,7 @@ class OptionIndex:
         if text[start:end] not in self.options:
             ends = _DELIMITER if lower[start:end] in ("a", "i") else _DELIMITER_OR_END
             return "bare" if ends.match(text, end) else None
-        if lower[start:end] in ("a", "i") and not bare_ends(text, end):
+        if lower[start:end] in ("a", "i") and not bare_ends(lower, start, end):
             return None
         return "bare"
 
@@ -173,19 +182,22 @@ class OptionIndex:
         for match in _bounded(list(cues.NUMERAL.finditer(text))):
             place = int(match[1]) - 1
             if 0 <= place < len(labels):
-                own = text_at.get(_match_end(_BEFORE_OWN_TEXT, text, match.end()))
+                own = _own_text(text, match.end(), text_at)
                 if own is not None and self._is_text_of(own, labels[place]):
                     yield Mention(match.start(), own.end, labels[place], "paired")
                 else:
                     yield Mention(match.start(), match.end(), labels[place], "numeral")
 
 
-def bare_ends(text: str, end: int) -> bool:
-    """Whether what follows a bare label lets it be one: an end, a mark or a conjunction.
+def bare_ends(lower: str, start: int, end: int) -> bool:
+    """Whether what follows a bare label lets it be one: an end, a mark or a word that goes on.
 
-    Without this, "A" would be read in "A lot of people" and "I" in "I think".
+    Without this, "A" would be read in "A lot of people" and "I" in "I think"; nothing but an end
+    or a mark makes "I" a label.
     """
-    return bool(_BARE_FOLLOWED_BY.match(text, end))
+    if _BARE_ENDS.match(lower, end):
+        return True
+    return lower[start:end] != "i" and bool(_BARE_GOES_ON.match(lower, end))
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
@@ -215,9 +227,11 @@ def ends_line(text: str, end: int) -> bool:
     return not re.search(r"\w", line)
 
 
-def _match_end(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return match.end() if match else position
+def _own_text(text: str, end: int, text_at: Mapping[int, Mention]) -> Mention | None:
+    """The option text that stands after a label, past its delimiter."""
+    gap = _BEFORE_OWN_TEXT.match(text, end)
+    places = range(end, (gap.end() if gap else end) + 1)
+    return next((text_at[place] for place in places if place in text_at), None)
 
 
 def _disjoint(mentions: Iterable[Mention]) -> list[Mention]:

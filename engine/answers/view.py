@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from engine.answers import cues
-from engine.answers.mentions import Mention, OptionIndex, ends_line
+from engine.answers.mentions import Mention, OptionIndex, ends_line, starts_line
 from engine.answers.reply import Reply
 
 LINE_FORMS = frozenset({"alone", "item", "paired"})
@@ -106,10 +106,19 @@ class View:
         discussed = not any(ends_line(self.text, self.mentions[place].end) for place in run)
         if consecutive and places[0] == 0 and len(run) == 2 and discussed:
             return True
-        start = self.mentions[run[0]].start
-        above, newline, own_line = self.lower[max(0, start - 200) : start].rpartition("\n")
-        lead = above.rstrip().rpartition("\n")[2].rstrip()
-        return bool(newline and not own_line.strip(" \t\"'([-") and cues.LISTING_LEAD.search(lead))
+        return starts_line(self.text, self.mentions[run[0]].start) and self._is_announced(run[0])
+
+    def _is_announced(self, place: int) -> bool:
+        """Whether the line above a mention's line announces a listing, and is no item itself."""
+        start = self.mentions[place].start
+        window = max(0, start - 240)
+        above, line_break, _ = self.lower[window:start].rpartition("\n")
+        above = above.rstrip()
+        lead_start = window + above.rfind("\n") + 1
+        item = place and self.mentions[place - 1]
+        if not line_break or (item and item.form in LINE_FORMS and item.start >= lead_start):
+            return False
+        return bool(cues.LISTING_LEAD.search(self.lower, lead_start, window + len(above)))
 
     def target(self, position: int) -> int | None:
         """Place of the mention that follows a cue, past separators and filling words."""
@@ -226,9 +235,9 @@ class View:
         return bool(_CLAUSE_END.match(self.marked, mention.end))
 
     def outside(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """The first match of a phrase that is not part of an option's own text.
+        """The first match of a phrase that does not stand in an option's own text.
 
-        A phrase that only names an option ("I cannot choose A, because") does not count either.
+        A phrase that only names a label ("I cannot choose A, because") does not count either.
         """
         return next(
             (
@@ -241,13 +250,13 @@ class View:
 
     def _leads_to_option(self, match: re.Match[str]) -> bool:
         place = self.target(match.end())
-        if place is None:
+        if place is None or self.mentions[place].form in _TEXTUAL:
             return False
         return not re.search(r"[.,:;!?\n]", self.text[match.end() : self.mentions[place].start])
 
     def _in_option_text(self, match: re.Match[str]) -> bool:
-        place = bisect_left(self._starts, match.end()) - 1
-        if place < 0 or self.mentions[place].end <= match.start():
+        place = bisect_right(self._starts, match.start()) - 1
+        if place < 0 or self.mentions[place].end < match.end():
             return False
         return self.mentions[place].form in ("text", "paired")
 
