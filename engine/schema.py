@@ -65,6 +65,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool
         )
     if found == current_version() and _stored_definitions(connection) == definitions():
         return
+    if read_only and found is None:
+        raise StoreError(f"{path} is an empty database.", "Name another file.")
     if read_only:
         raise StoreError(
             f"{path} has to be brought up to date before it can be read.",

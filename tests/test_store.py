@@ -413,6 +413,7 @@ def test_a_closed_store_says_so(store: Store) -> None:
         (lambda p: p.write_text("question,A,B\n" * 1000), "is not a DuckDB database"),
         (lambda p: p.mkdir(), "is a folder"),
         (lambda p: None, "There is no database"),
+        (lambda p: duckdb.connect(str(p)), "is an empty database"),
         (lambda p: duckdb.connect(str(p)).execute("CREATE TABLE t (a INT)"), "not one of logit"),
         (
             lambda p: duckdb.connect(str(p)).execute(
@@ -421,7 +422,7 @@ def test_a_closed_store_says_so(store: Store) -> None:
             "can't be",
         ),
     ],
-    ids=["text", "folder", "missing", "other tables", "like ours"],
+    ids=["text", "folder", "missing", "empty", "other tables", "like ours"],
 )
 def test_what_is_no_database_of_ours_is_said(tmp_path: Path, make: Any, sentence: str) -> None:
     path = tmp_path / "x.duckdb"
@@ -596,6 +597,11 @@ def test_a_killed_writer_loses_nothing_committed(tmp_path: Path) -> None:
         committed = wait_for_batches(witness, 3)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
+    before = path.read_bytes()
+    with open_store(path, read_only=True) as store:
+        assert ask(store, "SELECT count(*) FROM probes")[0][0] >= committed
+        whole(store)
+    assert path.read_bytes() == before
     with open_store(path) as store:
         assert ask(store, "SELECT count(*) FROM probes")[0][0] >= committed
         whole(store)
