@@ -31,10 +31,10 @@ EMBEDDED_MODEL = _SAMPLE_DATA / "model"
 """The teaching model that ships with logitscope."""
 
 QUESTIONS = (
-    ("Knowledge questions", _SAMPLE_DATA / "questions" / "knowledge.jsonl"),
     ("Opinion questions", _SAMPLE_DATA / "questions" / "opinion.jsonl"),
+    ("Knowledge questions", _SAMPLE_DATA / "questions" / "knowledge.jsonl"),
 )
-"""Name of each recorded run, and the questions it asks."""
+"""Name of each recorded run, and the questions it asks; the explorer opens on the last."""
 
 FORMATS = ("low", "middle", "high", "example", "mmlu-original")
 SETTINGS = ProbeSettings(samples=8)

@@ -42,3 +42,7 @@ class StoreError(LogitscopeError):
 
 class WorkerError(LogitscopeError):
     """The worker process failed or went away."""
+
+
+class CancelledError(LogitscopeError):
+    """What was asked for was cancelled before it came to anything."""

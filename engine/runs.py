@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.client import WorkerClient
-from engine.errors import LogitscopeError, StoreError
+from engine.errors import CancelledError, LogitscopeError, StoreError
 from engine.execution import Execution, OnProgress, Outcome, RunProgress
 from engine.planning import (
     PlannedProbe,
@@ -97,7 +97,7 @@ def execute(
 
     ready = client.load(plan.load, tell_stage, stop)
     if ready is None:
-        raise LogitscopeError("The run was cancelled before its model was loaded.")
+        raise CancelledError("The run was cancelled before its model was loaded.")
     check_weights(plan)
     run_id = _begin(store, plan, ready, earlier)
     execution = Execution(store, plan, client, ready, run_id, stored, on_progress, stop)

@@ -75,7 +75,7 @@ def probe_one(
         LogitscopeError: There is no such question, or it can't be probed.
     """
     if client is None:
-        with WorkerClient() as own:
+        with WorkerClient(niceness=0) as own:
             return probe_one(plan, index=index, order=order, client=own, on_note=on_note)
     planned = _planned(plan, index, order)
     ready = client.load(plan.load)
@@ -125,7 +125,7 @@ def render_one(
         LogitscopeError: There is no such question, or it can't be rendered.
     """
     if client is None:
-        with WorkerClient() as own:
+        with WorkerClient(niceness=0) as own:
             return render_one(model, source, index, fmt, order=order, seed=seed, client=own)
     plan = plan_run(model, source, [fmt], ProbeSettings(seed=seed), orders=order + 1)
     planned = _planned(plan, index, order)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from engine.errors import LogitscopeError
+from engine.errors import CancelledError, LogitscopeError
 from tui.commands import doctor, explore, formats, probe, read, report, run, sql
 from tui.output import say
 
@@ -79,7 +79,7 @@ def main() -> None:
         app()
     except LogitscopeError as error:
         say(f"logitscope: {error}")
-        sys.exit(EXIT_FAILED)
+        sys.exit(EXIT_CANCELLED if isinstance(error, CancelledError) else EXIT_FAILED)
     except KeyboardInterrupt:
         say("logitscope: cancelled.")
         sys.exit(EXIT_CANCELLED)

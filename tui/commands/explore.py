@@ -44,7 +44,7 @@ def _recorded_demo() -> Path:
     from engine.demo import record_demo
 
     say("Recording the demo once: the embedded teaching model answers the sample questions.")
-    with WorkerClient() as client, progress_bar() as bar:
+    with WorkerClient(niceness=0) as client, progress_bar() as bar:
         task = bar.add_task("starting", total=None, detail="")
         record_demo(
             client,

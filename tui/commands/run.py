@@ -81,7 +81,7 @@ def run(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with open_store(db) as store, WorkerClient() as client, progress_bar() as bar:
+    with open_store(db) as store, WorkerClient(niceness=0) as client, progress_bar() as bar:
         task = bar.add_task("starting", total=plan.planned, detail="")
 
         def show(progress: RunProgress) -> None:
