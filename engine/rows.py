@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.questions import Question
+from engine.questions import Question, refusal_label
 from engine.readings import Reading
 from engine.records import Continuation, ProbeResult
 from engine.rendered import RenderedPrompt
@@ -136,7 +136,7 @@ def _probe(probe: StoredProbe) -> Row:
         "permutation": probe.permutation,
         "labels": probe.question.labels,
         "gold": probe.question.gold,
-        "refusal_label": _refusal_label(probe.question),
+        "refusal_label": refusal_label(probe.question),
         "prompt": prompt.text,
         "prompt_ids": prompt.token_ids,
         "label_ids": prompt.label_ids,
@@ -148,13 +148,6 @@ def _probe(probe: StoredProbe) -> Row:
         "seconds": result.seconds,
         **msgspec.structs.asdict(result.first),
     }
-
-
-def _refusal_label(question: Question) -> str | None:
-    """The option that is itself a refusal: what the ladder says a plain refusal means."""
-    from engine.answers import read_answer
-
-    return read_answer("I refuse to answer.", question.options).label
 
 
 def _spellings(probe: StoredProbe) -> Iterator[Row]:
