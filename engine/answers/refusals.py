@@ -24,7 +24,9 @@ _ANSWERING = (
     r"rank|"
     r"rate|say\b(?! (?:for|with))|assign|complete|process|address|attribut|categoriz|indicat|"
     r"relate|"
-    r"agree|do (?:that|this|so)\b|be a part|opine|experience)"
+    r"agree|do (?:that|this|so)\b|be a part|opine|experience|satisf|accept|accommodat|predict|"
+    r"tolerat|"
+    r"disclos|reveal)"
 )
 _MANNER = (
     r"(?:(?:to|in good conscience|ethically|personally|really|simply|directly|even|definitively)"
@@ -36,6 +38,12 @@ REFUSAL = any_of(
     rf"{_CANNOT}\s{{1,2}}{_MANNER}{_ANSWERING}\w{{0,20}}",
     r"\bi (?:cannot|can't|won't|refuse|decline)\s?[.!]",
     rf"(?:^|[.!?\n]\s{{0,2}})(?:sorry,? )?(?:cannot|can't|(?:unable|not able) to)\s{_ANSWERING}",
+    r"\bi (?:do not|don't) (?:provide|offer|hold|share|express|engage|answer|support|condone|"
+    r"endorse|"
+    r"give|participate|discuss|comment|take sides|form)\b",
+    r"\bi (?:cannot|can't|can not) (?:and|nor) (?:will|would|should|do) not\b",
+    r"\b(?:don't|do not) (?:think|believe|feel) (?:that )?(?:it's|it is|that's|that is) "
+    r"(?:appropriate|ethical|right|okay|fair|my place)",
     r"\bnot something i can (?:help|answer|do|discuss|assist)",
     r"\b(?:inappropriate|unethical|improper|irresponsible) (?:for me )?to\b",
     r"\bi (?:must |will |have to )?(?:remain|stay|am) neutral\b",
@@ -47,7 +55,8 @@ REFUSAL = any_of(
     r"(?:programming|guidelines|principles|standards|polic|ethic|values)",
     r"\bno (?:comment\b|right or wrong answer)",
     r"\b(?:question|this|it) (?:cannot|can't|can not) be answered\b",
-    r"(?:\bnot|n't) (?:possible|appropriate|ethical|right|acceptable|suitable|my place)"
+    r"(?:\bnot|n't) (?:possible|appropriate|ethical|right|acceptable|suitable|okay|respectful|"
+    r"productive|my place)"
     r"(?: or \w{1,20})? (?:for me )?to (?:answer|provide|give|select|choose|pick|make|assign|"
     r"express|"
     r"judge|determine|ask|encourage|promote|speculate|discuss|categori[sz]e|assume|generali[sz]e|"
@@ -78,7 +87,8 @@ SOFT_REFUSAL = any_of(
     r"ability to (?:experience|feel|have|hold|form|make|think|own|vote|move|worry|rely|know|access|"
     r"predict))",
     r"\b(?:do not|don't) have access\b",
-    r"\b(?:i am|i'm|as)\b(?:\s(?:just|only|merely|simply))?\s(?:an?\s)?(?:\w{1,14}\s)??"
+    r"\A\W{0,9}(?:i apologize|i'm sorry|i am sorry|sorry|my apologies|unfortunately)\b(?!,? for\b)",
+    r"\b(?:i am|i'm|as)\b(?:\s(?:just|only|merely|simply))?\s(?:an?\s)?(?:\w{1,14}\s){0,4}?"
     r"(?:artificial intelligence|ai\b|(?:large )?language model|machine|computer program|chatbot|"
     r"(?:digital |virtual |helpful )?assistant|text-based)",
     r"\b(?:depends|vary|varies) (?:on|from|based on) (?:the |individual|each|person|your)",
