@@ -208,6 +208,23 @@ def _list_rows(store: Store, wanted: Sequence[int]) -> dict[int, ListRow]:
     return rows
 
 
+def shown_question(store: Store, probe_id: int) -> Question:
+    """The question of a probe, its options in the order and with the labels shown.
+
+    Raises:
+        StoreError: There is no such probe.
+    """
+    reader = store.reader()
+    found = stored.records(
+        reader,
+        "SELECT question_id, permutation, labels, gold FROM probes WHERE probe_id = ?",
+        [probe_id],
+    )
+    if not found:
+        raise StoreError(f"There is no probe {probe_id} in {store.path}.")
+    return stored.shown_question(reader, found[0])
+
+
 def probe_view(store: Store, probe_id: int) -> ProbeView:
     """Everything about one probe.
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from engine.browse import ListRow, ProbeView, RunRow
     from engine.client import WorkerClient
+    from engine.questions import Question
     from engine.readings import Status
     from engine.runs import RunPlan, RunProgress
     from engine.store import Store
@@ -270,6 +271,10 @@ class Session:
     async def rows(self, ids: Sequence[int]) -> list[ListRow]:
         """The rows of some probes, read off the event loop."""
         return await self._off_loop(lambda: browse.list_rows(self.store, ids))
+
+    async def question(self, probe_id: int) -> Question:
+        """The question of a probe as it was shown, read off the event loop."""
+        return await self._off_loop(lambda: browse.shown_question(self.store, probe_id))
 
     def view(self, probe_id: int) -> ProbeView:
         """One probe, whole. Blocks; ``await view_async`` does not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
-from textual import on
+from textual import events, on
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tui.session import Session
 
 TEACHING_MODEL = "Teaching model, trained on text written for it: no evidence about real models"
+_TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
 _TITLES = {flag.name: flag.title for flag in FLAGS}
 
@@ -86,8 +87,9 @@ class QuestionsScreen(Screen[None]):
         """Come back to the row that another screen went to."""
         self._grid.cursor = self._session.position
 
-    def on_resize(self) -> None:
-        """Say again how many columns are hidden, once the grid has chosen them."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Give a tall screen a taller preview; say again how many columns are hidden."""
+        self.set_class(event.size.height >= _TALL, "-tall")
         self.call_after_refresh(self._show_row)
 
     # What the session says
@@ -166,8 +168,18 @@ class QuestionsScreen(Screen[None]):
         return "This run has no answers.\n\nPress R to start a run, or p to choose another one."
 
     def _show_row(self) -> None:
-        self.query_one(Preview).row = self._grid.row
+        row, preview = self._grid.row, self.query_one(Preview)
+        if preview.row != row:
+            preview.row = row
+            if row is not None:
+                self.run_worker(self._show_question(row.probe_id), group="preview", exclusive=True)
         self.query_one(StatusLine).words = self._status()
+
+    async def _show_question(self, probe_id: int) -> None:
+        question = await self._session.question(probe_id)
+        preview = self.query_one(Preview)
+        if preview.row is not None and preview.row.probe_id == probe_id:
+            preview.question = question
 
     def _status(self) -> str:
         listing = self._session.listing

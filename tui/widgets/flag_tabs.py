@@ -58,7 +58,7 @@ class FlagTabs(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw the tabs, with arrows where some are out of view."""
-        if y > 0:
+        if y > 0 or not self.counts:
             return Strip.blank(self.size.width, self.rich_style)
         whole = Strip(
             [segment for _, _, segments in self._placed() for segment in segments]
