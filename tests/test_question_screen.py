@@ -241,6 +241,15 @@ async def test_bars_are_on_where_there_is_room_or_no_colour(
         assert driver.strips.gauges
 
 
+async def test_bars_are_on_where_colours_cannot_be_mixed() -> None:
+    app = QuestionApp()
+    app.theme = "ansi-dark"
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen), "the screen")
+        await Driver(app, pilot).settle()
+        assert app.screen.query_one(StripPair).gauges
+
+
 async def test_without_positions_nothing_is_made_up() -> None:
     async with opened([without_positions(make_view(0))]) as driver:
         assert driver.title("#greedy") == "greedy · says B · tokens not recorded"

@@ -94,7 +94,7 @@ class QuestionScreen(Screen[None]):
         self._fetch(self._probe_id)
 
     def on_resize(self, _: events.Resize) -> None:
-        """Bars need room, unless there is no colour to do without them."""
+        """Bars need room; they are on all the same where there are no shades to say it."""
         self._show_bars()
 
     # What is shown
@@ -136,7 +136,8 @@ class QuestionScreen(Screen[None]):
         return f"question {self._session.position + 1:,} of {len(listing):,}"
 
     def _show_bars(self) -> None:
-        automatic = self.app.no_color or self.size.width >= WIDE
+        shades = not self.app.no_color and not self.app.native_ansi_color
+        automatic = self.size.width >= WIDE or not shades
         self._strips.show_gauges(automatic if self._bars is None else self._bars)
 
     def _show_position(self) -> None:
