@@ -13,6 +13,7 @@ thrown away and made again.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -119,10 +120,16 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Copy; a problem is one line on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m engine.snapshot", description="Copy a database, even one in use."
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("copy", type=Path)
+    options = parser.parse_args()
     try:
-        snapshot_copy(*arguments)
+        snapshot_copy(options.file, options.copy)
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
@@ -130,4 +137,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
