@@ -288,13 +288,23 @@ class Store:
     ) -> None:
         """Decide by hand what the greedy text of a probe says; the reading itself stays.
 
+        A refusal carries the label of the option that is itself a refusal, as readings do.
+
         Raises:
             StoreError: It can't be written.
         """
         with self._transaction() as writer:
             writer.execute(
-                "INSERT OR REPLACE INTO overrides VALUES (?, ?, ?, ?, ?)",
-                [probe_id, status, label, note, utc_now()],
+                "INSERT OR REPLACE INTO overrides SELECT probe_id, $status, "
+                "CASE WHEN $status = 'refusal' THEN refusal_label ELSE $label END, $note, $now "
+                "FROM probes WHERE probe_id = $probe",
+                {
+                    "probe": probe_id,
+                    "status": status,
+                    "label": label,
+                    "note": note,
+                    "now": utc_now(),
+                },
             )
             self._refresh_outcome(probe_id)
 

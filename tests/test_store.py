@@ -311,6 +311,21 @@ def test_an_override_counts_and_leaves_the_reading_alone(store: Store) -> None:
     assert ask(store, "FROM outcomes ORDER BY probe_id") == before
 
 
+def test_a_refusal_by_hand_is_the_option_that_refuses(tmp_path: Path) -> None:
+    with make_sample_store(tmp_path / "x.duckdb", questions=6) as store:
+        reader = store.reader()
+        found = reader.execute(
+            "SELECT probe_id, refusal_label FROM probes WHERE refusal_label IS NOT NULL LIMIT 1"
+        ).fetchone()
+        assert found is not None
+        probe_id, refusing = found
+        store.set_override(probe_id, "refusal")
+        told = reader.execute(
+            "SELECT text_status, text_label, refusal FROM outcomes WHERE probe_id = ?", [probe_id]
+        ).fetchone()
+        assert told == ("refusal", refusing, True)
+
+
 def test_marks_toggle(store: Store) -> None:
     assert store.toggle_mark(5) is True
     assert ask(store, "SELECT probe_id FROM listing WHERE marked") == [(5,)]
