@@ -77,6 +77,16 @@ async def test_f1_explains_the_filter_where_a_question_mark_is_a_letter(
         assert "A SQL condition over the columns of the list" in text_of(explorer)
 
 
+async def test_f1_explains_what_opens_over_a_screen(explorer: ExplorerApp) -> None:
+    async with explorer.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(explorer.screen, RunsScreen))
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(explorer.screen, HelpScreen))
+        assert "Go on with a run that stopped before its end." in text_of(explorer)
+
+
 # Palette and themes
 
 

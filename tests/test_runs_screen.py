@@ -209,6 +209,27 @@ async def test_a_read_only_database_starts_nothing(
         await until(pilot, lambda: "open for reading only" in text_of(app))
 
 
+async def test_paths_are_completed(explorers: MakeExplorer, questions: Path) -> None:
+    app = explorers()
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("R")
+        await fill(pilot, source=str(questions)[:-6])
+        field = app.screen.query_one("#source", Input)
+        field.cursor_position = len(field.value)
+        await until(pilot, lambda: field._suggestion == str(questions))
+        await pilot.press("right")
+        assert field.value == str(questions)
+
+
+async def test_what_a_run_has_to_say_is_told(explorers: MakeExplorer, questions: Path) -> None:
+    app = explorers()
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await settle(pilot)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: "This model is a fake." in text_of(app))
+
+
 # Cancel and resume
 
 

@@ -63,8 +63,10 @@ class Action(msgspec.Struct, frozen=True):
 # One or two lines an action, so that the whole registry can be read at a glance.
 # fmt: off
 APP = (
-    Action("app", "help", "question_mark,f1", "help",
-           "What the focused part does, and its keys.", footer=True),
+    Action("app", "help", "question_mark", "help",
+           "What the focused part does, and its keys; F1 does it everywhere.", footer=True),
+    Action("app", "help_anywhere", "f1", "help", call="help", footer=True, palette=False,
+           priority=True),
     Action("app", "command_palette", "ctrl+p", "palette",
            "Find any command by its name.", footer=True, palette=False),
     Action("app", "save_screen", "f12", "save a screenshot",
@@ -176,7 +178,7 @@ LEAVE = (
 )
 
 HELP = (
-    Action("help", "close", "escape,question_mark,q,f1", "close", "Close the help.",
+    Action("help", "close", "escape,question_mark,q", "close", "Close the help.",
            footer=True, palette=False),
 )
 

@@ -10,13 +10,16 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 
+from engine.errors import StoreError
 from tui.actions import bindings
-from tui.events import Problem, RunEnded, SessionEvent
+from tui.events import Noted, Problem, RunEnded, SessionEvent
 from tui.palette import RegistryCommands
 from tui.screens.questions import QuestionsScreen
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.session import Session
 
+NOTIFICATION_TIMEOUT = 6.0
+"""Seconds; errors stay twice as long."""
 _SEVERITIES: dict[str, SeverityLevel] = {"finished": "information", "failed": "error"}
 
 
@@ -46,14 +49,23 @@ class ExplorerApp(App[int], inherit_bindings=False):
 
     @work(thread=True)
     def _read_runs(self) -> None:
-        self.session.load_runs()
+        try:
+            self.session.load_runs()
+        except StoreError as error:
+            self.session.post(Problem(error.sentence, error.hint))
 
     def _on_session(self, event: SessionEvent) -> None:
         if isinstance(event, Problem):
-            self.notify(f"{event.sentence} {event.hint}", severity="error", markup=False)
+            self._tell(f"{event.sentence} {event.hint}", "error")
+        elif isinstance(event, Noted):
+            self._tell(event.sentence)
         elif isinstance(event, RunEnded):
             severity = _SEVERITIES.get(event.status, "warning")
-            self.notify(f"{event.sentence} {event.hint}", severity=severity, markup=False)
+            self._tell(f"{event.sentence} {event.hint}", severity)
+
+    def _tell(self, words: str, severity: SeverityLevel = "information") -> None:
+        timeout = NOTIFICATION_TIMEOUT * (2 if severity == "error" else 1)
+        self.notify(words, severity=severity, timeout=timeout, markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
         """Where there is no room for a screen, say so, and go on when there is."""
@@ -69,16 +81,19 @@ class ExplorerApp(App[int], inherit_bindings=False):
         """Explain what has the focus."""
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.focused or self.screen))
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+        else:
+            self.push_screen(HelpScreen(self.focused or self.screen))
 
     def action_save_screen(self) -> None:
         """Save the screen as a picture and say where."""
         try:
             path = Path(self.save_screenshot(path=str(Path.cwd())))
         except OSError as error:
-            self.notify(f"The picture can't be saved: {error}", severity="error", markup=False)
+            self._tell(f"The picture can't be saved: {error}", "error")
         else:
-            self.notify(f"Saved {path}", markup=False)
+            self._tell(f"Saved {path}")
 
     def action_leave(self) -> None:
         """Leave; ask first while a run is going."""
@@ -104,6 +119,8 @@ def run_explorer(path: Path, *, read_only: bool = False, demo: bool = False) -> 
 
     session = Session(open_store(path, read_only=read_only), read_only=read_only, demo=demo)
     try:
-        return ExplorerApp(session).run() or 0
+        app = ExplorerApp(session)
+        app.run()
+        return app.return_code or 0
     finally:
         session.close()

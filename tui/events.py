@@ -95,6 +95,12 @@ class RerunFailed(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """Something the user should know that is no error."""
+
+    sentence: str
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Something went wrong that no other event speaks of."""
 
@@ -114,5 +120,6 @@ SessionEvent = (
     | RerunSaw
     | RerunDone
     | RerunFailed
+    | Noted
     | Problem
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engine.errors import LogitscopeError, WorkerError
+from engine.errors import LogitscopeError, StoreError, WorkerError
 from tui.events import (
+    Noted,
     RerunDone,
     RerunFailed,
     RerunSaw,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_INTERVAL = 0.25
 """Seconds between two reports of a run."""
+PATIENCE = 2.0
+"""Seconds that leaving waits for a run to stop, before and after its worker is ended."""
 
 
 class Live:
@@ -78,10 +82,14 @@ class Live:
     def close(self) -> None:
         """Stop what is going and end the worker."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(2.0)
+        self._join()
         if self._client is not None:
             self._client.close()
+            self._join()
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
 
     def _begin(self, work: Callable[[], None]) -> None:
         if self.busy:
@@ -110,6 +118,8 @@ class Live:
         def tell(progress: RunProgress) -> None:
             nonlocal told
             self.progress = progress
+            if progress.note:
+                self._session.post(Noted(progress.note))
             now = time.monotonic()
             if now - told >= LEAST_INTERVAL or progress.done == progress.planned:
                 told = now
@@ -130,7 +140,8 @@ class Live:
             ended = RunEnded(None, status, error.sentence, error.hint)
         self.run_going = self.cancelling = False
         self.progress = None
-        self._session.run_ended(ended)
+        with suppress(StoreError):  # Closed: nobody is left to be told.
+            self._session.run_ended(ended)
 
     def _rerun(self, probe_id: int) -> None:
         from engine.runs import rerun

@@ -80,7 +80,8 @@ class RunsScreen(ModalScreen[None]):
 
     def _list(self, cursor: int) -> None:
         grid = self.query_one(ResultGrid)
-        grid.forget()
+        for place, run in enumerate(self._session.runs):
+            grid.put(place, run)
         grid.set_ids(np.arange(len(self._session.runs), dtype=np.int32), cursor)
         self._explain()
 

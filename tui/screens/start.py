@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.errors import LogitscopeError, QuestionError
@@ -28,11 +30,17 @@ class Field(NamedTuple):
     name: str
     label: str
     hint: str
+    is_path: bool = False
 
 
 FIELDS = (
-    Field("source", "questions", "csv, jsonl, parquet, a folder of csv, or hub:owner/dataset"),
-    Field("model", "model", "a model folder or a hub id"),
+    Field(
+        "source",
+        "questions",
+        "csv, jsonl, parquet, a folder of csv, or hub:owner/dataset",
+        is_path=True,
+    ),
+    Field("model", "model", "a model folder or a hub id", is_path=True),
     Field(
         "formats", "formats", f"names or .toml files, comma-separated: {', '.join(format_names())}"
     ),
@@ -54,6 +62,27 @@ DEFAULTS = {
 ADVICE = "Enter starts the run. The other settings are options of `logitscope run`."
 
 
+class PathSuggester(Suggester):
+    """Completes a path."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The first entry of the folder that begins with what was typed."""
+        folder, beginning = os.path.split(value)
+        try:
+            with os.scandir(os.path.expanduser(folder) or ".") as entries:
+                found = sorted(
+                    entry.name + ("/" if entry.is_dir() else "")
+                    for entry in entries
+                    if entry.name.startswith(beginning) and not entry.name.startswith(".")
+                )
+        except OSError:
+            return None
+        return value + found[0][len(beginning) :] if value and found else None
+
+
 class StartScreen(ModalScreen[None]):
     """What to ask which model, and how."""
 
@@ -72,7 +101,12 @@ class StartScreen(ModalScreen[None]):
             for field in FIELDS:
                 with Horizontal():
                     yield Static(field.label, classes="label")
-                    yield Input(defaults[field.name], id=field.name, compact=True)
+                    yield Input(
+                        defaults[field.name],
+                        id=field.name,
+                        compact=True,
+                        suggester=PathSuggester() if field.is_path else None,
+                    )
             yield Static("", id="hint", markup=False)
             yield Static("", id="problem", markup=False)
             yield KeyLine()

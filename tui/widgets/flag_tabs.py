@@ -31,6 +31,7 @@ TABS: tuple[Tab, ...] = (
 class FlagTabs(Widget):
     """The tabs. ``counts`` maps flags, and ``all``, to numbers of rows."""
 
+    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--active", "tabs--empty", "tabs--count"}
 
     active: reactive[str | None] = reactive(None)

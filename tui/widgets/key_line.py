@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class KeyLine(Widget):
     """A footer that draws itself; a click on a key carries it out."""
 
+    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key"}
 
     def on_mount(self) -> None:

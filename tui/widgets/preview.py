@@ -34,6 +34,7 @@ _TONES = ("dim", "bar", "gold", "title")
 class Preview(Widget):
     """Question, option distribution, likeliest tokens and the greedy text, in a few lines."""
 
+    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"preview--{name}" for name in _TONES}
 
     row: reactive[ListRow | None] = reactive(None, always_update=True)

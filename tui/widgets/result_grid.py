@@ -119,6 +119,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
     """Rows with a cursor. Give it columns, a way to fetch rows, and ids."""
 
     ACTION_SCOPE: ClassVar[str] = "grid"
+    ALLOW_SELECT = False
     HELP_TITLE = "The list"
     BINDINGS: ClassVar = bindings("grid")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -210,10 +211,9 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         self._load()
 
     def put(self, row_id: int, row: Row) -> None:
-        """Show a changed row."""
-        if row_id in self._rows:
-            self._rows[row_id] = row
-            self._forget_lines()
+        """Show a row that is new or has changed."""
+        self._rows[row_id] = row
+        self._forget_lines()
 
     def cached(self, row_id: int) -> Row | None:
         """A row, if it is in memory."""

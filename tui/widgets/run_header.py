@@ -28,6 +28,7 @@ _NAME = "logitscope"
 class RunHeader(Widget):
     """Left which run it is; right how far it is, or how far the run is that is going."""
 
+    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"header--name", "header--going", "header--dim"}
 
     def __init__(self, session: Session) -> None:
@@ -80,6 +81,8 @@ def going_words(progress: RunProgress | None, cancelling: bool) -> str:
     parts = [f"● ▕{bar(share, _BAR)}▏{progress.done:,}/{progress.planned:,}"]
     if progress.rate:
         parts.append(f"{progress.rate:.1f}/s")
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
     if progress.eta_s is not None:
         parts.append(f"{duration(progress.eta_s)} left")
     return " · ".join(parts)

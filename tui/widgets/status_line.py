@@ -13,6 +13,8 @@ from tui.widgets.token_text import fit
 class StatusLine(Widget):
     """The words, cut at the right."""
 
+    ALLOW_SELECT = False
+
     words: reactive[str] = reactive("")
 
     def render_line(self, y: int) -> Strip:
