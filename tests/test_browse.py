@@ -107,7 +107,10 @@ def test_a_condition_picks_what_it_says(store: Store, condition: str, expected: 
         ("subject", "Could not convert"),
         ("true; DROP TABLE probes", "syntax error"),
         ("true); DROP TABLE probes; --", "statements instead of one|syntax error"),
-        ("probe_id IN (WITH x AS (DELETE FROM marks RETURNING *) FROM x)", "data-modifying|needs a SELECT"),
+        (
+            "probe_id IN (WITH x AS (DELETE FROM marks RETURNING *) FROM x)",
+            "data-modifying|needs a SELECT",
+        ),
         ("probe_id IN (SELECT * FROM read_csv('/etc/passwd'))", "disabled"),
     ],
 )
