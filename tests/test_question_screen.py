@@ -85,6 +85,7 @@ class Driver:
         for _ in range(2):
             await self.pilot.pause()
             await until(self.pilot, lambda: not any(w.is_running for w in self.app.workers))
+            await until(self.pilot, lambda: not self._position_due)
         await self.pilot.pause()
 
     async def tell(self, *events: Any) -> None:
@@ -93,6 +94,11 @@ class Driver:
             await self.pilot.pause()
         await until(self.pilot, lambda: not self._drawing, "the drawing of what was written")
         await self.settle()
+
+    @property
+    def _position_due(self) -> bool:
+        screens = [each for each in self.app.screen_stack if isinstance(each, QuestionScreen)]
+        return any(screen._position_due for screen in screens)
 
     @property
     def _drawing(self) -> bool:

@@ -19,7 +19,10 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
 
     async def prepare(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: pilot.app.screen.query("TokenStrip") and _shown(pilot))
+        screen: Any = pilot.app.screen
         await pilot.press(*keys)
+        await pilot.pause()
+        await until(pilot, lambda: not screen._position_due)
         await pilot.pause()
 
     return prepare

@@ -67,6 +67,7 @@ class QuestionScreen(Screen[None]):
         self._view: ProbeView | None = None
         self._bars: bool | None = None
         self._live: LiveProbe | None = None
+        self._position_due = False
 
     def compose(self) -> ComposeResult:
         """Prompt beside readings; strips beside the distribution."""
@@ -76,7 +77,7 @@ class QuestionScreen(Screen[None]):
                 yield PromptView(id="prompt")
                 yield ReadingsTable(id="readings")
             with Horizontal(id="lower"):
-                yield StripPair(self._show_position, id="strips")
+                yield StripPair(id="strips")
                 with Container(id="side"):
                     yield DistributionView(id="distribution")
                     yield OptionsPanel(id="options")
@@ -140,7 +141,15 @@ class QuestionScreen(Screen[None]):
         automatic = self.size.width >= WIDE or not shades
         self._strips.show_gauges(automatic if self._bars is None else self._bars)
 
+    @on(StripPair.Moved)
+    def _moved(self) -> None:
+        """Draw the cursor first: while a key is held, not every distribution needs drawing."""
+        if not self._position_due:
+            self._position_due = True
+            self.call_after_refresh(self._show_position)
+
     def _show_position(self) -> None:
+        self._position_due = False
         live = self._live
         if live is None or live.probe_id != self._probe_id or live.first is None:
             self._distribution.show(*self._strips.position())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -38,6 +37,9 @@ class StripPair(Vertical):
         cursor: Number of the token under the cursor, the same in both strips.
     """
 
+    class Moved(Message):
+        """Another token, or another generation, is under the cursor."""
+
     class SampleShown(Message):
         """Another sample is in the lower strip."""
 
@@ -46,21 +48,8 @@ class StripPair(Vertical):
             self.index = index
             """The sample's number, from 1."""
 
-    def __init__(
-        self,
-        on_move: Callable[[], None],
-        *,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-    ) -> None:
-        """Make the pair.
-
-        Args:
-            on_move: Called when another token, or another generation, is under the cursor: a
-                call and not a message, so that strips and distribution are drawn in one go.
-            id: The widget's id.
-        """
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._on_move = on_move
         self.cursor = 0
         self._view: ProbeView | None = None
         self._greedy: Generation | None = None
@@ -255,7 +244,7 @@ class StripPair(Vertical):
     def _show_cursor(self) -> None:
         self._upper.put_cursor(self.cursor)
         self._lower.put_cursor(self.cursor)
-        self._on_move()
+        self.post_message(self.Moved())
 
     @on(TokenStrip.Moved)
     def _strip_moved(self, event: TokenStrip.Moved) -> None:
@@ -269,7 +258,7 @@ class StripPair(Vertical):
             self._sample_leads = sample_leads
             self._upper.lead(not sample_leads)
             self._lower.lead(sample_leads)
-            self._on_move()
+            self.post_message(self.Moved())
 
     # Samples
 
