@@ -24,6 +24,12 @@ from engine.reduce import Reduced, row_blocks, top_k
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, None))
 """Shifts and multipliers of splitmix64 (Steele, Lea and Flood 2014)."""
+_CANDIDATES = 256
+"""Candidates that a nucleus is looked for in before the whole vocabulary is."""
+_BINS, _DEPTH = 4096, 32.0
+"""How finely, and how many nats deep, :func:`_nucleus_cutoff` sums up mass."""
+_HASHED = 1 << 16
+"""Tokens whose noise is computed at once; the temporaries fit the second-level cache."""
 _HALF = 2**52
 """Half of the 2**53 values that a float64 between 0 and 1 can take in even steps."""
 
@@ -137,16 +143,7 @@ class Sampler:
     ) -> tuple[Tensor, Tensor]:
         """Tokens [rows] and (logprob, logsumexp, cutoff) [3, rows] of one block."""
         if self.settings.top_k == 0 and self.settings.top_p >= 1.0:
-            tokens = _draw_from_all(scaled, best, ids, keys, step)
-            logsumexp, cutoff = torch.logsumexp(scaled, -1), scaled.amin(-1)
-            chosen = scaled.gather(1, tokens.unsqueeze(1)).squeeze(1)
-            return tokens, torch.stack([chosen - logsumexp, logsumexp, cutoff])
-        return self._draw_from_cut(scaled, best, ids, keys, step)
-
-    def _draw_from_cut(
-        self, scaled: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int
-    ) -> tuple[Tensor, Tensor]:
-        """As :meth:`_draw` where top-k or top-p cut; takes more candidates for rows that need."""
+            return _draw_from_all(scaled, scaled.amin(-1), best, ids, keys, step)
         cutoff, certain = self._cutoff(scaled, best)
         kept = best >= cutoff.unsqueeze(1)
         scores = (best + _gumbel(_hash(keys, step, ids))).masked_fill_(~kept, -torch.inf)
@@ -157,11 +154,21 @@ class Sampler:
         values = torch.stack([logprob, logsumexp, cutoff])
         more = (~certain).nonzero().squeeze(1)
         if more.numel():
-            best, ids = top_k(scaled[more], max(128, 8 * best.shape[1]))
-            tokens[more], values[:, more] = self._draw_from_cut(
-                scaled[more], best, ids, keys[more], step
+            tokens[more], values[:, more] = self._draw_with_more(
+                scaled[more], best[more], ids[more], keys[more], step
             )
         return tokens, values
+
+    def _draw_with_more(
+        self, scaled: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`_draw` where the candidates were too few: with more, or without any."""
+        if self.settings.top_k or best.shape[1] < _CANDIDATES:
+            best, ids = top_k(scaled, max(_CANDIDATES, 8 * best.shape[1]))
+            return self._draw(scaled, best, ids, keys, step)
+        cutoff = _nucleus_cutoff(scaled, self.settings.top_p)
+        nucleus = scaled.masked_fill(scaled < cutoff.unsqueeze(1), -torch.inf)
+        return _draw_from_all(nucleus, cutoff, best, ids, keys, step)
 
     def _cutoff(self, scaled: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
         """Smallest kept scaled logit of each row, judged by its largest ``best``.
@@ -208,27 +215,53 @@ def penalize(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     return logits.scatter(1, seen, penalized)
 
 
-def _draw_from_all(scaled: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int) -> Tensor:
-    """Gumbel-max over the whole vocabulary, with logarithms only where they can matter.
+def _nucleus_cutoff(scaled: Tensor, top_p: float) -> Tensor:
+    """Smallest logit of each row's nucleus, without sorting the vocabulary.
+
+    The mass is summed up in bins of the distance from the largest logit; only the tokens of the
+    bin in which it reaches ``top_p`` are put in order.
+    """
+    weights = torch.softmax(scaled, 1).double()
+    depth = scaled.amax(1, keepdim=True) - scaled
+    bins = (depth * (_BINS / _DEPTH)).clamp_(max=_BINS - 1).long()
+    mass = weights.new_zeros(len(scaled), _BINS).scatter_add_(1, bins, weights)
+    reached = mass.cumsum(1)
+    edge = (reached < top_p).sum(1).minimum(bins.amax(1)).unsqueeze(1)
+    at_edge = bins == edge
+    most = int(at_edge.sum(1).max())
+    values, ids = scaled.masked_fill(~at_edge, -torch.inf).topk(most)
+    inside = weights.gather(1, ids).masked_fill_(values == -torch.inf, 1.0)
+    before = (reached - mass).gather(1, edge) + inside.cumsum(1) - inside
+    count = (before < top_p).sum(1, keepdim=True).clamp_(min=1)
+    return values.gather(1, count - 1).squeeze(1)
+
+
+def _draw_from_all(
+    scaled: Tensor, cutoff: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int
+) -> tuple[Tensor, Tensor]:
+    """Gumbel-max over every token that is not minus infinity, as :meth:`Sampler._draw`.
 
     The best perturbed candidate among the most likely tokens sets a bar. Any other token has at
     most the last candidate's logit, so it can only win with noise above the difference, and
     noise is above it exactly where its bits are above a number: comparing integers is enough for
-    nearly all tokens.
+    nearly all tokens, and logarithms are left to the few others.
     """
     scores = best + _gumbel(_hash(keys, step, ids))
     bar, winner = scores.max(1)
     tokens = ids.gather(1, winner.unsqueeze(1)).squeeze(1)
-    if best.shape[1] == scaled.shape[1]:
-        return tokens
     least_uniform = torch.exp(-torch.exp(best[:, -1] - bar))
     slack = 64
     least = (least_uniform * (2 * _HALF)).long() - _HALF - slack
-    every = torch.arange(scaled.shape[1], device=scaled.device)
-    bits = _hash(keys, step, every)
-    rows, rivals = (bits >= (least.clamp_(min=-_HALF) << 11).unsqueeze(1)).nonzero(as_tuple=True)
-    rival_scores = scaled[rows, rivals] + _gumbel(bits[rows, rivals])
-    bar = bar.scatter_reduce(0, rows, rival_scores, "amax")
-    won = rival_scores == bar[rows]
-    tokens[rows[won]] = rivals[won]
-    return tokens
+    least = (least.clamp_(min=-_HALF) << 11).unsqueeze(1)
+    rest = torch.split(torch.arange(scaled.shape[1], device=scaled.device), _HASHED)
+    for some in rest if best.shape[1] < scaled.shape[1] else ():
+        bits = _hash(keys, step, some)
+        rows, columns = (bits >= least).nonzero(as_tuple=True)
+        rivals = some[columns]
+        rival_scores = scaled[rows, rivals] + _gumbel(bits[rows, columns])
+        bar = bar.scatter_reduce(0, rows, rival_scores, "amax")
+        won = rival_scores == bar[rows]
+        tokens[rows[won]] = rivals[won]
+    logsumexp = torch.logsumexp(scaled, -1)
+    logprob = scaled.gather(1, tokens.unsqueeze(1)).squeeze(1) - logsumexp
+    return tokens, torch.stack([logprob, logsumexp, cutoff])
