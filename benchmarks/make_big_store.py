@@ -64,7 +64,8 @@ SELECT
     0,
     [],
     [ln(random() / 4) FOR _ IN range(4)],
-    [100 + pick(8, i, 0)] || [pick($vocabulary, i, k) FOR k IN range(19)],
+    [100 + pick(8, i, 0)] || [200 + pick(60, i, k) FOR k IN range(4)]
+        || [pick($vocabulary, i, k) FOR k IN range(4, 19)],
     list_reverse_sort([-12 * random() FOR _ IN range(20)]),
     4 * random(),
     12.5,
