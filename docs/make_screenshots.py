@@ -19,9 +19,9 @@ SIZE = (150, 42)
 
 SHOWN = """
 SELECT probe_id FROM listing
-WHERE format = 'low' AND mismatch AND text_label = gold AND majority = gold
-  AND greedy_vs_samples = false AND off_option_top AND sample_agreement < 0.8
-ORDER BY first_probability DESC LIMIT 1
+WHERE format = 'low' AND mismatch AND text_label = gold AND majority = gold AND off_option_top
+  AND probe_id IN (SELECT probe_id FROM probes WHERE len(labels) = 4)
+ORDER BY sample_agreement DESC, margin DESC LIMIT 1
 """
 """A telling question: right in what it writes, wrong and sure of it in the first token."""
 
