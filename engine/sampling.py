@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -26,8 +27,10 @@ _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, None))
 """Shifts and multipliers of splitmix64 (Steele, Lea and Flood 2014)."""
 _CANDIDATES = 256
 """Candidates that a nucleus is looked for in before the whole vocabulary is."""
-_BINS, _DEPTH = 4096, 32.0
-"""How finely, and how many nats deep, :func:`_nucleus_cutoff` sums up mass."""
+_DEPTH = 24.0
+"""How many nats deep :func:`_nucleus_cutoff` tells tokens apart by bins."""
+_GROUP = 64
+"""Neighbouring tokens whose noise is looked at together."""
 _HASHED = 1 << 16
 """Tokens whose noise is computed at once; the temporaries fit the second-level cache."""
 _HALF = 2**52
@@ -49,8 +52,9 @@ def _signed(value: int) -> int:
 def _splitmix(state: Tensor) -> Tensor:
     """The splitmix64 output for each state, int64 read as unsigned; works in place."""
     state += _signed(_GOLDEN)
+    shifted = torch.empty_like(state)
     for shift, factor in _ROUNDS:
-        shifted = state >> shift
+        torch.bitwise_right_shift(state, shift, out=shifted)
         shifted &= (1 << (64 - shift)) - 1
         state ^= shifted
         if factor is not None:
@@ -222,18 +226,19 @@ def _nucleus_cutoff(scaled: Tensor, top_p: float) -> Tensor:
     bin in which it reaches ``top_p`` are put in order.
     """
     weights = torch.softmax(scaled, 1).double()
+    count = max(64, scaled.shape[1] // 4)
     depth = scaled.amax(1, keepdim=True) - scaled
-    bins = (depth * (_BINS / _DEPTH)).clamp_(max=_BINS - 1).long()
-    mass = weights.new_zeros(len(scaled), _BINS).scatter_add_(1, bins, weights)
+    bins = (depth * (count / _DEPTH)).clamp_(max=count - 1).long()
+    mass = weights.new_zeros(len(scaled), count).scatter_add_(1, bins, weights)
     reached = mass.cumsum(1)
     edge = (reached < top_p).sum(1).minimum(bins.amax(1)).unsqueeze(1)
     at_edge = bins == edge
     most = int(at_edge.sum(1).max())
-    values, ids = scaled.masked_fill(~at_edge, -torch.inf).topk(most)
+    values, ids = top_k(scaled.masked_fill(~at_edge, -torch.inf), most)
     inside = weights.gather(1, ids).masked_fill_(values == -torch.inf, 1.0)
     before = (reached - mass).gather(1, edge) + inside.cumsum(1) - inside
-    count = (before < top_p).sum(1, keepdim=True).clamp_(min=1)
-    return values.gather(1, count - 1).squeeze(1)
+    last = (before < top_p).sum(1, keepdim=True).clamp_(min=1) - 1
+    return values.gather(1, last).squeeze(1)
 
 
 def _draw_from_all(
@@ -249,19 +254,45 @@ def _draw_from_all(
     scores = best + _gumbel(_hash(keys, step, ids))
     bar, winner = scores.max(1)
     tokens = ids.gather(1, winner.unsqueeze(1)).squeeze(1)
-    least_uniform = torch.exp(-torch.exp(best[:, -1] - bar))
-    slack = 64
-    least = (least_uniform * (2 * _HALF)).long() - _HALF - slack
-    least = (least.clamp_(min=-_HALF) << 11).unsqueeze(1)
-    rest = torch.split(torch.arange(scaled.shape[1], device=scaled.device), _HASHED)
-    for some in rest if best.shape[1] < scaled.shape[1] else ():
-        bits = _hash(keys, step, some)
-        rows, columns = (bits >= least).nonzero(as_tuple=True)
-        rivals = some[columns]
-        rival_scores = scaled[rows, rivals] + _gumbel(bits[rows, columns])
-        bar = bar.scatter_reduce(0, rows, rival_scores, "amax")
-        won = rival_scores == bar[rows]
+    if best.shape[1] < scaled.shape[1]:
+        least_uniform = torch.exp(-torch.exp(best[:, -1] - bar))
+        slack = 64
+        least = (least_uniform * (2 * _HALF)).long() - _HALF - slack
+        rows, rivals, bits = _above(least.clamp_(min=-_HALF) << 11, scaled.shape[1], keys, step)
+        rival_scores = scaled[rows, rivals] + _gumbel(bits)
+        won = rival_scores >= bar.scatter_reduce(0, rows, rival_scores, "amax")[rows]
         tokens[rows[won]] = rivals[won]
     logsumexp = torch.logsumexp(scaled, -1)
     logprob = scaled.gather(1, tokens.unsqueeze(1)).squeeze(1) - logsumexp
     return tokens, torch.stack([logprob, logsumexp, cutoff])
+
+
+def _above(least: Tensor, size: int, keys: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The tokens whose random bits are at least some number, few as a rule.
+
+    Args:
+        least: [rows] smallest bits wanted, as an int64.
+        size: Length of the vocabulary.
+        keys: [rows] int64, see :func:`key64`.
+        step: Number of the generated token.
+
+    Returns:
+        For each such token its row, its id and its bits.
+    """
+    found = []
+    for ids in _id_blocks(size, keys.device):
+        bits = _hash(keys, step, ids).view(len(keys), -1, _GROUP)
+        rows, groups = (bits.amax(-1) >= least.unsqueeze(1)).nonzero(as_tuple=True)
+        members, member_ids = bits[rows, groups], ids.view(-1, _GROUP)[groups]
+        wanted = (members >= least[rows].unsqueeze(1)) & (member_ids < size)
+        which, at = wanted.nonzero(as_tuple=True)
+        found.append((rows[which], member_ids[which, at], members[which, at]))
+    rows, tokens, bits = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return rows, tokens, bits
+
+
+@lru_cache(maxsize=4)
+def _id_blocks(size: int, device: torch.device) -> tuple[Tensor, ...]:
+    """All token ids, and a few more to fill the last group, in blocks."""
+    whole = torch.arange(-(-size // _GROUP) * _GROUP, device=device)
+    return torch.split(whole, _HASHED)
