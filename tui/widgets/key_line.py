@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.screen import ActiveBinding, Screen
+    from textual.binding import ActiveBinding, Screen
 
 
 class KeyLine(Widget):
