@@ -10,7 +10,8 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.binding import ActiveBinding, Screen
+    from textual.binding import ActiveBinding
+    from textual.screen import Screen
 
 
 class KeyLine(Widget):
