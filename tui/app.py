@@ -9,6 +9,7 @@ from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.notifications import SeverityLevel
+from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.errors import StoreError
 from tui.actions import bindings
@@ -37,6 +38,10 @@ class ExplorerApp(App[int], inherit_bindings=False):
         super().__init__()
         self.session = session
         session.attach(self)
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """A theme by its name, without copying all of them: every line that is drawn asks."""
+        return BUILTIN_THEMES.get(theme_name) or super().get_theme(theme_name)
 
     def get_default_screen(self) -> QuestionsScreen:
         """Start on the list of questions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from tui.session import Session
 
 TEACHING_MODEL = "Teaching model, trained on text written for it: no evidence about real models"
+QUIET = 0.05
+"""Seconds that the cursor rests on a row before the options' texts are read."""
 _TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
 _TITLES = {flag.name: flag.title for flag in FLAGS}
@@ -113,28 +116,32 @@ class QuestionsScreen(Screen[None]):
                 pass
 
     def _show_listing(self) -> None:
-        listing, run = self._session.listing, self._session.run
+        listing = self._session.listing
         if listing is None:
             return
-        query = listing.query
-        tabs = self.query_one(FlagTabs)
-        tabs.counts, tabs.active = listing.counts, query.flag
-        if query != self._shown:
-            self._shown = query
-            self.query_one(FilterBar).show(query.filter, query.format)
-            if run is not None:
-                self._grid.set_columns(
-                    columns_for(run, query.format),
-                    (query.sort, query.descending) if query.sort is not None else None,
-                )
+        self.query_one(FlagTabs).counts = listing.counts
+        if listing.query != self._shown:
+            self._shown = listing.query
+            self.query_one(FilterBar).show(listing.query.filter, listing.query.format)
+            self._show_query(listing.query)
         self._grid.set_ids(listing.ids, self._session.position)
         self._say_why_empty()
         self._show_row()
         self.query_one(RunHeader).refresh()
 
+    def _show_query(self, query: Query) -> None:
+        """Show the tab and the order that were asked for."""
+        self.query_one(FlagTabs).active = query.flag
+        run = self._session.run
+        if run is not None:
+            order = (query.sort, query.descending) if query.sort is not None else None
+            self._grid.set_columns(columns_for(run, query.format), order)
+
     def _refuse(self, query: Query, sentence: str) -> None:
         bar = self.query_one(FilterBar)
         bar.refuse(sentence)
+        if self._shown is not None:
+            self._show_query(self._shown)
         if query.filter:
             bar.input.focus()
 
@@ -176,6 +183,7 @@ class QuestionsScreen(Screen[None]):
         self.query_one(StatusLine).words = self._status()
 
     async def _show_question(self, probe_id: int) -> None:
+        await asyncio.sleep(QUIET)
         question = await self._session.question(probe_id)
         preview = self.query_one(Preview)
         if preview.row is not None and preview.row.probe_id == probe_id:
@@ -241,7 +249,10 @@ class QuestionsScreen(Screen[None]):
     def _ask(self, **changes: object) -> None:
         """Ask for the same list with some parts of the query changed."""
         if self._session.query is not None:
-            self._session.show(msgspec.structs.replace(self._session.query, **changes))
+            query = msgspec.structs.replace(self._session.query, **changes)
+            self._session.show(query)
+            # At once: a million rows take a moment to be sorted.
+            self._show_query(query)
 
     # Actions
 

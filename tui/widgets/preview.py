@@ -17,6 +17,8 @@ from tui.widgets.tones import tone
 from tui.words import one_line
 
 if TYPE_CHECKING:
+    from rich.style import Style
+
     from engine.browse import ListRow
     from engine.questions import Question
 
@@ -44,6 +46,7 @@ class Preview(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[Strip] | None = None
+        self._styles: dict[str, Style] = {}
 
     def watch_row(self, row: ListRow | None) -> None:
         """Name the row in the border."""
@@ -63,6 +66,7 @@ class Preview(Widget):
         """The lines are in other colours."""
         super().notify_style_update()
         self._lines = None
+        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         """One of the lines."""
@@ -78,8 +82,10 @@ class Preview(Widget):
         width, height = self.size
         if self.row is None or width < _NARROWEST:
             return []
-        base = self.rich_style
-        styles = {name: base + tone(self, f"preview--{name}") for name in _TONES} | {"": base}
+        if not self._styles:
+            base = self._styles[""] = self.rich_style
+            self._styles |= {name: base + tone(self, f"preview--{name}") for name in _TONES}
+        styles, base = self._styles, self._styles[""]
         return [
             Strip([Segment(text, styles[name]) for text, name in line]).adjust_cell_length(
                 width, base
