@@ -43,6 +43,7 @@ QUIET = 0.05
 """Seconds that the cursor rests on a row before the options' texts are read."""
 _TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
+_NEED_ROWS = frozenset({"open_probe", "step_flagged", "mark", "rerun", "toggle_preview"})
 _TITLES = {flag.name: flag.title for flag in FLAGS}
 
 
@@ -63,6 +64,7 @@ class QuestionsScreen(Screen[None]):
         super().__init__()
         self._session = session
         self._shown: Query | None = None
+        self._previews = True
 
     def compose(self) -> ComposeResult:
         """Build the parts from top to bottom."""
@@ -128,6 +130,7 @@ class QuestionsScreen(Screen[None]):
         self._say_why_empty()
         self._show_row()
         self.query_one(RunHeader).refresh()
+        self.refresh_bindings()
 
     def _show_query(self, query: Query) -> None:
         """Show the tab and the order that were asked for."""
@@ -154,6 +157,7 @@ class QuestionsScreen(Screen[None]):
     def _say_why_empty(self) -> None:
         words = self._why_empty()
         self._grid.display = not words
+        self.query_one(Preview).display = self._previews and not words
         empty = self.query_one("#empty", Static)
         empty.display = bool(words)
         empty.update(words)
@@ -263,6 +267,8 @@ class QuestionsScreen(Screen[None]):
         if action == "clear_filter":
             query = self._session.query
             return query is not None and bool(query.filter)
+        if action in _NEED_ROWS:
+            return self._session.probe_id is not None
         return True
 
     def action_open_probe(self) -> None:
@@ -326,8 +332,8 @@ class QuestionsScreen(Screen[None]):
 
     def action_toggle_preview(self) -> None:
         """Show or hide the preview."""
-        preview = self.query_one(Preview)
-        preview.display = not preview.display
+        self._previews = not self._previews
+        self._say_why_empty()
 
     def action_rerun(self) -> None:
         """Ask the model again, on the screen that shows it write."""

@@ -59,7 +59,7 @@ DEFAULTS = {
     "max_new_tokens": str(_SETTINGS.max_new_tokens),
     "limit": "",
 }
-ADVICE = "Enter starts the run. The other settings are options of `logitscope run`."
+ADVICE = "enter starts it; more settings: logitscope run --help"
 
 
 class PathSuggester(Suggester):
@@ -113,13 +113,14 @@ class StartScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Name the form."""
-        self.query_one("#start").border_title = "new run"
+        form = self.query_one("#start")
+        form.border_title, form.border_subtitle = "new run", ADVICE
 
     def on_descendant_focus(self) -> None:
         """Explain the field that has the focus."""
         hints = {field.name: field.hint for field in FIELDS}
         name = self.focused.id if self.focused is not None else None
-        self.query_one("#hint", Static).update(hints.get(name or "", ADVICE))
+        self.query_one("#hint", Static).update(hints.get(name or "", ""))
 
     @on(Input.Submitted)
     def action_submit(self) -> None:
