@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tui.commands import options
 from tui.output import print_json, print_rows, say
 
 app = typer.Typer(help="List, show and render prompt formats.", invoke_without_command=True)
@@ -56,14 +57,14 @@ def show(
 def render(
     name: Annotated[str, typer.Argument(help="A format's name or a .toml file.")],
     questions: Annotated[str, typer.Option("--questions", help="A question file or hub dataset.")],
-    index: Annotated[int, typer.Option("--index", help="Which question, from 0.")] = 0,
+    index: options.Index = 0,
     model: Annotated[
         str | None,
         typer.Option(
             "--model", help="Whose tokenizer and chat template; the embedded model's when left out."
         ),
     ] = None,
-    order: Annotated[int, typer.Option("--order", help="Option order; 0 is as written.")] = 0,
+    order: options.Order = 0,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the option orders.")] = 0,
     json: Annotated[
         bool, typer.Option("--json", help="Print text, tokens, label ids and warnings as JSON.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.commands import options
+from tui.commands.options import probe_settings
 from tui.output import progress_bar, say
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 QuestionsArgument = Annotated[
     str, typer.Argument(help="csv, jsonl, json, parquet, a folder of csv, or hub:owner/dataset.")
 ]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder or a hub id.")]
 FormatOption = Annotated[
     str, typer.Option("--format", "-f", help="Format names or .toml files, comma-separated.")
 ]
@@ -25,21 +26,21 @@ FormatOption = Annotated[
 
 def run(
     questions: QuestionsArgument,
-    model: ModelOption,
+    model: options.Model,
     db: Annotated[Path, typer.Option("--db", help="The database; made when it is not there.")],
     formats: FormatOption = "low,middle,high",
     limit: Annotated[int | None, typer.Option(help="Only the first N questions.")] = None,
-    samples: Annotated[int, typer.Option(help="Sampled generations a prompt.")] = 8,
-    temperature: Annotated[float, typer.Option(help="Of the samples; greedy is always there.")] = 1,
-    top_p: Annotated[float, typer.Option(help="Nucleus of the samples; 1 is off.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Of the samples; 0 is off.")] = 0,
-    repetition_penalty: Annotated[float, typer.Option(help="Of the samples; 1 is off.")] = 1.0,
-    max_new_tokens: Annotated[int, typer.Option(help="Longest generation, in tokens.")] = 48,
+    samples: options.Samples = 8,
+    temperature: options.Temperature = 1,
+    top_p: options.TopP = 1.0,
+    top_k: options.TopK = 0,
+    repetition_penalty: options.RepetitionPenalty = 1.0,
+    max_new_tokens: options.MaxNewTokens = 48,
     orders: Annotated[int, typer.Option(help="Option orders; the first is as written.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of option orders and samples.")] = 0,
-    revision: Annotated[str | None, typer.Option(help="Commit or branch on the hub.")] = None,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
+    seed: options.Seed = 0,
+    revision: options.Revision = None,
+    dtype: options.Dtype = "auto",
+    device: options.Device = "auto",
     quantization: Annotated[str, typer.Option(help="none, 8bit or 4bit.")] = "none",
     batch_size: Annotated[str, typer.Option(help="auto, or prompts a batch.")] = "auto",
     name: Annotated[str | None, typer.Option(help="What lists call the run.")] = None,
@@ -55,7 +56,6 @@ def run(
     Ctrl+C stops the run; what is stored stays, and --resume goes on.
     """
     from engine.client import WorkerClient
-    from engine.records import ProbeSettings, SamplerSettings
     from engine.runs import execute, plan_run
     from engine.store import open_store
 
@@ -63,10 +63,13 @@ def run(
         model=model,
         source=questions,
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
-        settings=ProbeSettings(
+        settings=probe_settings(
             samples=samples,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            repetition_penalty=repetition_penalty,
             max_new_tokens=max_new_tokens,
-            sampler=SamplerSettings(temperature, top_p, top_k, repetition_penalty),
             seed=seed,
         ),
         orders=orders,
