@@ -172,6 +172,15 @@ async def test_new_ids_keep_the_cursor_at_its_height() -> None:
         assert app.grid.cursor - round(app.grid.scroll_y) == height
 
 
+async def test_new_ids_leave_a_view_of_the_first_row_where_it_is() -> None:
+    app = GridApp(1000)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down")
+        app.grid.set_ids(np.arange(-3, 1000, dtype=np.int32), 4)
+        await pilot.pause()
+        assert (app.grid.cursor, round(app.grid.scroll_y)) == (4, 0)
+
+
 async def test_a_grid_without_rows_stands_still() -> None:
     app = GridApp(0)
     async with app.run_test(size=(80, 24)) as pilot:

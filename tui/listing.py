@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from engine import browse
 from engine.browse import NATURAL_ORDER
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from engine.store import Store
@@ -79,15 +79,15 @@ class Listing:
 
     def place(self, probe_id: int) -> int | None:
         """Where a probe stands in the list."""
-        places = np.flatnonzero(self.ids == probe_id)
+        places = (self.ids == probe_id).nonzero()[0]
         return int(places[0]) if len(places) else None
 
     def next_flagged(self, position: int, delta: int) -> int | None:
         """The nearest flagged place after (``delta`` 1) or before (-1) a position."""
         if delta > 0:
-            index = int(np.searchsorted(self.flagged, position, side="right"))
+            index = int(self.flagged.searchsorted(position, side="right"))
         else:
-            index = int(np.searchsorted(self.flagged, position, side="left")) - 1
+            index = int(self.flagged.searchsorted(position, side="left")) - 1
         return int(self.flagged[index]) if 0 <= index < len(self.flagged) else None
 
 
@@ -97,6 +97,8 @@ def materialise(store: Store, query: Query, sought: str) -> Listing:
     Raises:
         StoreError: The filter is no SQL condition over the listing.
     """
+    import numpy as np
+
     condition = query.condition
     ids = browse.list_ids(
         store, query.run_id, condition=condition, order_by=query.order_by, flag=query.flag

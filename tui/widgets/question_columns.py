@@ -93,9 +93,9 @@ COLUMNS: tuple[Column[ListRow], ...] = (
     Column("majority", "samples", 14, _samples, 90, best=16),
     Column("margin", "margin", 6, _plain(lambda row: probability(row.margin)), 55, right=True),
     Column("entropy", "entropy", 7, _plain(lambda row: decimal(row.entropy)), 50, right=True),
-    Column("flags", "flags", 6, _flags, 92, best=10),
+    Column("flags", "flags", 6, _flags, 97, best=10),
     Column("subject", "subject", 14, _plain(lambda row: row.subject, "dim"), 30, best=24),
-    Column("question", "question", 16, _plain(lambda row: row.question), 98, best=40,
+    Column("question", "question", 16, _plain(lambda row: row.question), 93, best=40,
            flexible=True),
 )
 # fmt: on

@@ -12,7 +12,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
-import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -30,6 +29,7 @@ from tui.widgets.tones import tone
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 Row = TypeVar("Row")
@@ -167,7 +167,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         super().__init__(id=id)
         self._columns = tuple(columns)
         self._fetch = fetch
-        self._ids: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+        self._ids: NDArray[np.int32] | range = range(0)
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._lines: LRUCache[tuple[int, int], Strip] = LRUCache(1024)
         self._placed: list[Placed[Row]] = []
@@ -200,12 +200,16 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
             self._place()
 
     def set_ids(self, ids: NDArray[np.int32], cursor: int) -> None:
-        """Show these rows, the cursor on one of them, at the same height as before."""
-        height = self.cursor - round(self.scroll_y)
+        """Show these rows, the cursor on one of them, at the same height as before.
+
+        A view of the first row stays one: what is stored while a run goes may sort above it.
+        """
+        top = round(self.scroll_y)
+        scrolled_to = max(0, cursor - self.cursor + top) if top else 0
         self._ids = ids
         self.virtual_size = Size(self._width, len(ids) + _HEADER)
         self.set_reactive(ResultGrid.cursor, cursor)
-        self._scroll_to_row(max(0, cursor - height))
+        self._scroll_to_row(scrolled_to)
         self._show_cursor()
         self.refresh()
         self._load()
@@ -251,7 +255,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
 
     def _show_arrived(self, arrived: set[int]) -> None:
         top = round(self.scroll_y)
-        if not arrived.isdisjoint(self._ids[top : top + self.size.height].tolist()):
+        if not arrived.isdisjoint(map(int, self._ids[top : top + self.size.height])):
             self.refresh()
             self.post_message(self.RowsArrived())
 
@@ -264,12 +268,12 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
             (top - height, top),
         ):
             first, last = max(0, first), min(last, len(self._ids))
-            wanted = self._ids[first:last].tolist()
+            wanted = list(map(int, self._ids[first:last]))
             if all(row_id in self._rows for row_id in wanted):
                 continue
             start = first // WINDOW * WINDOW
             end = start + WINDOW if last <= start + WINDOW else start + 2 * WINDOW
-            window: list[int] = self._ids[start:end].tolist()
+            window = list(map(int, self._ids[start:end]))
             return [row_id for row_id in window if row_id not in self._rows]
         return None
 
