@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.answers import LADDER_VERSION
 from engine.errors import LogitscopeError
-from engine.formats import load_format
+from engine.formats import format_file
 from engine.paths import home
-from engine.records import ProbeSettings
+from engine.records import LADDER_VERSION, ProbeSettings
 
 if TYPE_CHECKING:
     from engine.client import WorkerClient
@@ -141,11 +140,10 @@ def _digest() -> str:
     """Hash of model, questions, formats, settings and the rules that read the answers."""
     digest = hashlib.blake2b(digest_size=6)
     model = sorted(path for path in EMBEDDED_MODEL.rglob("*") if path.is_file())
-    for path in (*model, *(source for _, source in QUESTIONS)):
+    formats = [format_file(name) for name in FORMATS]
+    for path in (*model, *formats, *(source for _, source in QUESTIONS)):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
-    for name in FORMATS:
-        digest.update(msgspec.json.encode(load_format(name)))
     digest.update(msgspec.json.encode(SETTINGS))
     digest.update(str(LADDER_VERSION).encode())
     return digest.hexdigest()

@@ -13,9 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from engine.answers import Status, read_answer
 from engine.questions import Question
-from engine.records import Generation, ProbeResult
+from engine.records import Generation, ProbeResult, Status
 
 __all__ = ["Reading", "ReadingName", "Status", "read_probe"]
 
@@ -156,6 +155,9 @@ def read_text(question: Question, generation: Generation) -> Reading:
         question: The question in the order shown.
         generation: The greedy text or a sample.
     """
+    # Compiling the ladder's rules takes a tenth of a second, which no screen should wait for.
+    from engine.answers import read_answer
+
     answer = read_answer(
         generation.text, question.options, finished=generation.finish_reason == "stop"
     )

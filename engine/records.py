@@ -15,6 +15,19 @@ import msgspec
 FinishReason = Literal["stop", "length", "cancelled"]
 GenerationKind = Literal["greedy", "sample", "branch"]
 ContinuationKind = Literal["label", "text"]
+Status = Literal[
+    "option",
+    "several",
+    "none_of_these",
+    "refusal",
+    "dont_know",
+    "truncated",
+    "unparsed",
+]
+
+LADDER_VERSION = 1
+"""Of the rules in :mod:`engine.answers`: goes up with every change that can read a reply
+differently. It stands here because asking for it must not compile them."""
 
 
 class SamplerSettings(msgspec.Struct, frozen=True):

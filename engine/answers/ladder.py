@@ -13,7 +13,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import takewhile
-from typing import Literal
 
 import msgspec
 
@@ -22,19 +21,7 @@ from engine.answers.mentions import Mention, OptionIndex, bare_ends, starts_line
 from engine.answers.reply import prepare
 from engine.answers.view import LINE_FORMS, Endorsed, View
 from engine.questions import Option
-
-LADDER_VERSION = 1
-"""Goes up with every change that can read a reply differently."""
-
-Status = Literal[
-    "option",
-    "several",
-    "none_of_these",
-    "refusal",
-    "dont_know",
-    "truncated",
-    "unparsed",
-]
+from engine.records import Status
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import jinja2
-import jinja2.sandbox
 import msgspec
 
 from engine.errors import FormatError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from jinja2 import Template
+    from jinja2.sandbox import SandboxedEnvironment
 
 Part = Literal["system", "header", "shot", "user", "prefill"]
 _PARTS: tuple[Part, ...] = ("system", "header", "shot", "user", "prefill")
@@ -91,6 +95,11 @@ def format_names() -> list[str]:
     return sorted(file.name[:-5] for file in files if file.name.endswith(".toml"))
 
 
+def format_file(name: str) -> Traversable:
+    """The file of a format that comes with the package."""
+    return resources.files(__name__) / f"{name}.toml"
+
+
 def load_format(name_or_path: str | Path, fields: Mapping[str, str] | None = None) -> PromptFormat:
     """Load a prompt format and check all its templates.
 
@@ -134,24 +143,30 @@ def render_template(fmt: PromptFormat, part: Part, values: Mapping[str, object])
         ) from error
 
 
-_ENVIRONMENT = jinja2.sandbox.ImmutableSandboxedEnvironment(
-    undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-)
+@lru_cache(maxsize=1)
+def _environment() -> SandboxedEnvironment:
+    """Where templates run; jinja is loaded with the first one, not with every program start."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
 @lru_cache(maxsize=256)
-def _compile(template: str) -> jinja2.Template:
-    return _ENVIRONMENT.from_string(template)
+def _compile(template: str) -> Template:
+    return _environment().from_string(template)
 
 
 def _explain(error: BaseException) -> tuple[int, str]:
     """The line of the template that failed, and what went wrong in words."""
+    from jinja2 import TemplateError, TemplateSyntaxError
+
     message = str(error).rstrip(".")
-    if isinstance(error, jinja2.TemplateSyntaxError):
+    if isinstance(error, TemplateSyntaxError):
         return error.lineno, message
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == "<template>" and frame.lineno]
-    known = isinstance(error, jinja2.TemplateError)
+    known = isinstance(error, TemplateError)
     return lines[-1] if lines else 1, message if known else f"{type(error).__name__}: {message}"
 
 
@@ -163,7 +178,7 @@ def _read(name: str) -> tuple[str, str]:
                 f"There is no prompt format '{name}'.",
                 f"Use one of {', '.join(format_names())}, or the path of a .toml file.",
             )
-        return f"{name}.toml", (resources.files(__name__) / f"{name}.toml").read_text("utf-8")
+        return f"{name}.toml", format_file(name).read_text("utf-8")
     try:
         return name, Path(name).read_text("utf-8")
     except UnicodeDecodeError as error:
