@@ -26,6 +26,8 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_OWN_FILES = {"local_files_only": True, "trust_remote_code": False}
+"""How files are read: from this machine, and never running code that comes with them."""
 _QUANTIZATIONS = ("none", "8bit", "4bit")
 
 transformers.utils.logging.set_verbosity_error()
@@ -199,7 +201,7 @@ def _check_quantization(quantization: str, device: torch.device) -> None:
 
 def _read_config(name: str, checkpoint: Checkpoint) -> Any:
     try:
-        config = transformers.AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(checkpoint.folder, **_OWN_FILES)
     except (ValueError, KeyError, OSError) as error:
         raise ModelError(
             f"The config of {name} can't be used: {_first_line(error)}",
@@ -234,9 +236,7 @@ def _check_memory(
 
 def _read_tokenizer(name: str, checkpoint: Checkpoint) -> Any:
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            checkpoint.folder, local_files_only=True
-        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.folder, **_OWN_FILES)
     except Exception as error:
         # Tokenizer files fail in as many ways as there are parsers for them.
         raise ModelError(
@@ -270,8 +270,8 @@ def _read_model(
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
             config=config,
-            local_files_only=True,
             output_loading_info=True,
+            **_OWN_FILES,
             **options,
         )
         if quantization == "none":

@@ -64,17 +64,13 @@ def choose_plans(model: Any, *, quantized: bool = False) -> Plans:
     causal = CausalModel(model)
     check = _Check(causal, quantized=quantized)
     check.causality()
-    plain = PlainPlan(causal)
-    trouble = check.against_forward(plain, check.prompts[:1])
-    if trouble:
-        plain = PlainPlan(causal, trust_cache=False)
-    obstacle = _obstacle(model) or check.attention_obstacle()
+    obstacle = _obstacle(model) or check.attention_obstacle() or check.sharing_obstacle()
+    limit, why = _limit(model.config.get_text_config())
+    # The cache matters only where the plain plan is used.
+    trust_cache = not (obstacle or limit) or check.cache_is_right()
+    plain = PlainPlan(causal, trust_cache=trust_cache)
     if obstacle:
         return Plans(None, plain, None, obstacle)
-    trouble = check.against_forward(SharedPlan(causal), check.prompts)
-    if trouble:
-        return Plans(None, plain, None, f"the shared plan failed its check: {trouble}")
-    limit, why = _limit(model.config.get_text_config())
     return Plans(SharedPlan(causal), plain, limit, f"agrees with plain forward passes{why}")
 
 
@@ -175,7 +171,16 @@ class _Check:
             return "its layers don't pass on their softcapping"
         return ""
 
-    def against_forward(self, plan: Plan, prompts: Sequence[Ids]) -> str:
+    def sharing_obstacle(self) -> str:
+        """How the shared plan differs from plain forward passes, in words; empty if it doesn't."""
+        trouble = self._against_forward(SharedPlan(self._model), self.prompts)
+        return f"the shared plan failed its check: {trouble}" if trouble else ""
+
+    def cache_is_right(self) -> bool:
+        """Whether going on from the model's own cache equals computing the whole text again."""
+        return not self._against_forward(PlainPlan(self._model), self.prompts[:1])
+
+    def _against_forward(self, plan: Plan, prompts: Sequence[Ids]) -> str:
         """Compare everything a plan computes with forward passes over whole texts.
 
         Returns:
@@ -228,9 +233,10 @@ class _Check:
         """Logits after each text, from one forward pass over whole texts."""
         longest = max(map(len, texts))
         padded = [[*text, *[text[-1]] * (longest - len(text))] for text in texts]
-        every = torch.arange(longest, device=self._model.device)
-        logits = self._model.plain(self._model.tensor(padded), every)
-        return torch.stack([row[len(text) - 1] for row, text in zip(logits, texts, strict=True)])
+        ends = sorted({len(text) - 1 for text in texts})
+        logits = self._model.plain(self._model.tensor(padded), self._model.tensor(ends))
+        last = [ends.index(len(text) - 1) for text in texts]
+        return torch.stack([row[at] for row, at in zip(logits, last, strict=True)])
 
     def _difference(self, found: Tensor, right: Tensor) -> float:
         """Largest logprob difference among each row's likely tokens."""

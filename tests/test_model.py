@@ -84,6 +84,12 @@ def test_loads_in_the_dtype_asked_for(saved: Path, dtype: str) -> None:
             lambda f: (f / "config.json").write_text('{"model_type": "novel"}'),
             r"The config of .* can't be used",
         ),
+        (
+            lambda f: (f / "config.json").write_text(
+                '{"model_type": "novel", "auto_map": {"AutoConfig": "code.Config"}}'
+            ),
+            r"The config of .* can't be used",
+        ),
         (lambda f: (f / "tokenizer.json").write_text("{}"), r"The tokenizer of .* can't be read"),
     ],
 )
