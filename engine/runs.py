@@ -73,8 +73,8 @@ def execute(
 ) -> RunSummary:
     """Carry out a plan and store what it finds while it goes.
 
-    A worker that dies is replaced once; the probes it was working on are then asked one by one,
-    and one that ends the worker a second time is left out.
+    A worker that dies is replaced; the probes it was working on are then asked one by one, and one
+    that was alone with a worker that died is left out and named in the run's message.
 
     Args:
         store: Where the run goes; written on the calling thread.

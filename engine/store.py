@@ -181,15 +181,6 @@ class Store:
                 self._note_model(run_id, model_info)
         return int(run_id)
 
-    def set_model(self, run_id: int, model_info: ModelInfo) -> None:
-        """Note what was loaded for a run.
-
-        Raises:
-            StoreError: It can't be written.
-        """
-        with self._transaction():
-            self._note_model(run_id, model_info)
-
     def find_run(self, fingerprint: str) -> int | None:
         """The newest run of this plan that has not finished."""
         rows = self.reader().execute(

@@ -193,8 +193,7 @@ def guess(
 ) -> str:
     """A reply to a question about something never heard of, in one of the forms of a table."""
     table = table if statement else table.replace("restate", "correct")
-    form = rng.choice(FORMS[_weighted(rng, table)])
-    return _fill(rng, form, prompt, options, place, statement, example)
+    return answer(rng, table, prompt, options, place, statement, example)
 
 
 def opinion(
