@@ -15,6 +15,7 @@ import transformers
 
 from engine.checkpoint import Checkpoint, find_checkpoint
 from engine.errors import ModelError, OutOfMemory
+from engine.linear import pack_linears
 from engine.memory import free_memory, read_weights
 from engine.protocol import Load, VocabularyEntry
 from engine.records import ModelInfo
@@ -114,6 +115,7 @@ def describe(
         ModelError: It is no causal language model.
     """
     model.eval()
+    packed = pack_linears(model)
     plans = choose_plans(model, quantized=quantization != "none")
     config = model.config.get_text_config()
     window = getattr(config, "max_position_embeddings", None)
@@ -140,6 +142,7 @@ def describe(
         generation_defaults=_generation_defaults(model),
         versions=_versions(),
         threads=torch.get_num_threads(),
+        packed=packed,
     )
     return LoadedModel(
         model=model,

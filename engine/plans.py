@@ -146,6 +146,10 @@ class SharedPlan:
         self._model = model
         self._prefixes: OrderedDict[tuple[int, ...], dict[int, Keys]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Drop all prefixes."""
+        self._prefixes.clear()
+
     def prepare(self, prompts: Sequence[Ids]) -> None:
         """Compute the prefix that all prompts share, unless (most of) it is known already."""
         shared = _common(prompts)

@@ -231,6 +231,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
         generation_defaults: What the model's own generation config would have set; never applied.
         versions: Versions of python, torch, transformers, tokenizers and logitscope.
         threads: CPU threads torch may use.
+        packed: Whether linear layers multiply with packed weights (:mod:`engine.linear`).
     """
 
     name: str
@@ -254,3 +255,4 @@ class ModelInfo(msgspec.Struct, frozen=True):
     generation_defaults: dict[str, object]
     versions: dict[str, str]
     threads: int
+    packed: bool = False

@@ -47,6 +47,11 @@ class Plans:
     limit: int | None
     reason: str
 
+    def forget(self) -> None:
+        """Drop what earlier prompts left to be used again."""
+        if self.shared is not None:
+            self.shared.forget()
+
     def for_length(self, tokens: int) -> Plan:
         """The plan for a text of so many tokens."""
         if self.shared is None or (self.limit is not None and tokens > self.limit):
