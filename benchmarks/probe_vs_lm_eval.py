@@ -176,7 +176,11 @@ def compare(harness: Harness, probed: Sequence[ProbeResult]) -> Agreement:
         for text, result in zip(harness.greedy, probed, strict=True)
     ]
     return Agreement(
-        worst["label"], worst["text"], per_token, sum(same) / len(same), sum(verdicts) / len(verdicts)
+        worst["label"],
+        worst["text"],
+        per_token,
+        sum(same) / len(same),
+        sum(verdicts) / len(verdicts),
     )
 
 

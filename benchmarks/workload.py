@@ -115,7 +115,9 @@ def lengthened(questions: Sequence[Question], wanted: int) -> list[Question]:
         parts = [questions[(at * 7 + part * 31) % len(questions)] for part in range(_STEMS)]
         texts = [option.text for part in parts for option in part.options]
         options = tuple(
-            Option(label, " ".join(texts[(number + step * 5) % len(texts)] for step in range(_PHRASES)))
+            Option(
+                label, " ".join(texts[(number + step * 5) % len(texts)] for step in range(_PHRASES))
+            )
             for number, label in enumerate("ABCD")
         )
         stem = " ".join(part.text for part in parts)

@@ -28,17 +28,17 @@ from engine.protocol import (
     Cancelled,
     Done,
     Event,
+    Extended,
     Failed,
     Gone,
     JobEvent,
     Load,
     Loading,
-    Probe,
     Ready,
-    Render,
     Rendered,
     Request,
     Shutdown,
+    Work,
     decode_event,
     frame,
     read_frame,
@@ -188,9 +188,7 @@ class WorkerClient:
         finally:
             self._listeners.remove(on_event)
 
-    def ask(
-        self, request: Load | Render | Probe, stop: threading.Event | None = None
-    ) -> Iterator[JobEvent]:
+    def ask(self, request: Work, stop: threading.Event | None = None) -> Iterator[JobEvent]:
         """Send one request and yield its events, the last one included, as they arrive.
 
         Once ``stop`` is set, the job is cancelled; its last event is then :class:`Done`.
@@ -243,9 +241,8 @@ class WorkerClient:
             WorkerError: The worker can't be started or died.
         """
         self.start()
-        with self._lock:
-            if self._loaded and msgspec.structs.replace(self._loaded[0], job=wanted.job) == wanted:
-                return self._loaded[1]
+        if ready := self.loaded(wanted):
+            return ready
         for event in self.ask(msgspec.structs.replace(wanted, job=self.next_job()), stop):
             if isinstance(event, Loading):
                 on_stage(event.stage)
@@ -255,6 +252,13 @@ class WorkerClient:
                 raise ModelError(event.sentence, event.hint)
             elif isinstance(event, Cancelled):
                 break  # The worker can't stop in the middle of a load; nobody has to wait for it.
+        return None
+
+    def loaded(self, wanted: Load) -> Ready | None:
+        """What the worker said about a model, if that is the one it has loaded."""
+        with self._lock:
+            if self._loaded and msgspec.structs.replace(self._loaded[0], job=wanted.job) == wanted:
+                return self._loaded[1]
         return None
 
     def close(self, timeout: float = 2.0) -> None:
@@ -393,6 +397,6 @@ def _exit_code(process: subprocess.Popen[bytes]) -> int:
 
 def _is_last(event: JobEvent) -> bool:
     """Whether no event of the same job follows."""
-    return isinstance(event, Ready | Rendered | Done) or (
+    return isinstance(event, Ready | Rendered | Extended | Done) or (
         isinstance(event, Failed) and event.key is None
     )

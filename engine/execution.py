@@ -176,8 +176,10 @@ class Execution:
             job = self._client.next_job()
             self._in_flight[job] = _Job(probes)
             items = tuple(probe.item for probe in probes)
+            plan = self._plan
+            request = Probe(job, items, plan.formats, plan.settings, batch_size=plan.batch_size)
             try:
-                self._client.send(Probe(job, items, self._plan.formats, self._plan.settings))
+                self._client.send(request)
             except WorkerError:
                 break  # It has died, which the loop notices.
         return bool(self._in_flight)

@@ -12,7 +12,8 @@ vocabulary's likeliest token spells, ``unparsed`` and NULL where it spells none;
 ``text_label`` of the greedy text (a manual override wins); ``gold``; ``refusal_label`` the option
 that is itself a refusal; ``majority_status`` and ``majority`` over the samples; ``tied`` whether
 two options share the highest first-token logprob exactly; ``hedged`` whether the greedy text
-hedges.
+hedges; ``least_margin`` the smallest distance of the two likeliest tokens anywhere in the greedy
+text, in nats; ``dtype`` the number format that the model computed in.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ import msgspec
 
 LOW_MARGIN = 0.1
 """Restricted probability between the two likeliest options under which ``low_margin`` is up."""
+
+NEAR_TIE = {"float64": 1e-9, "float32": 1e-4, "float16": 0.03, "bfloat16": 0.25}
+"""Nats by which rounding alone was seen to move the distance of two logprobs, with some room, when
+a question goes from one batch to another: that of float32 moves by up to 3e-5, of bfloat16 by up
+to 0.24."""
+_ROUNDING = " ".join(f"WHEN '{dtype}' THEN {nats!r}" for dtype, nats in NEAR_TIE.items())
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -142,6 +149,14 @@ FLAGS: tuple[Flag, ...] = (
         f"The two likeliest options are less than {LOW_MARGIN} apart in restricted probability.",
         f"margin < {LOW_MARGIN}",
         "near ties flip between batch sizes and number formats",
+    ),
+    Flag(
+        "near_tie",
+        "near tie",
+        "Somewhere in the greedy text the two likeliest tokens are closer than rounding in the "
+        "model's number format: in another batch or on another machine it could read otherwise.",
+        f"least_margin < CASE dtype {_ROUNDING} END",
+        "bfloat16 logits differ between batch sizes (transformers#25921, #28732)",
     ),
     Flag(
         "wrong",

@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.plans import Session
 from engine.records import Generation, Positions, ProbeSettings
 from engine.reduce import Reduced, ranks, reduce_logits
-from engine.rendered import RenderedPrompt
+from engine.rendered import Asked
 from engine.sampling import Sampler, key64
 
 _WORTH_DROPPING = 1 / 8
@@ -19,67 +19,98 @@ _WORTH_DROPPING = 1 / 8
 
 
 class Generator:
-    """The generations of one batch.
-
-    Branch ``prompt * width`` is a prompt's greedy generation, the next ones are its samples.
+    """The generations of one batch: for every prompt the same numbers.
 
     Args:
         session: The computed prompts.
         prompts: The same prompts, rendered.
         settings: What to generate.
         stop_ids: Tokens that end a generation.
+        numbers: Which generations of a prompt, ascending: 0 is the greedy one, samples count from
+            1. Those of the settings when left out.
     """
 
     def __init__(
         self,
         session: Session,
-        prompts: Sequence[RenderedPrompt],
+        prompts: Sequence[Asked],
         settings: ProbeSettings,
         stop_ids: Sequence[int],
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._sampler = Sampler(settings.sampler)
         device = session.first.device
-        self._width = settings.samples + 1
+        self._numbers = range(settings.samples + 1) if numbers is None else numbers
+        self._width = len(self._numbers)
         total = len(prompts) * self._width
+        self._samples = torch.tensor([n > 0 for n in self._numbers], device=device)
         self._owners = torch.arange(len(prompts), device=device).repeat_interleave(self._width)
         self._stop_ids = torch.tensor(list(stop_ids), dtype=torch.long, device=device)
         self._keys = torch.tensor(
             [
                 key64(settings.seed, prompt.question_id, prompt.order, prompt.format, sample)
                 for prompt in prompts
-                for sample in range(self._width)
+                for sample in self._numbers
             ],
             device=device,
         )
         self._prompt_ids = _padded([prompt.token_ids for prompt in prompts], device)
-        self._columns = _Columns(settings.max_new_tokens, total, settings.kept, session.first)
+        self._start = 0
+        self._limit = settings.max_new_tokens
+        self._columns = _Columns(self._limit, total, settings.kept, session.first)
         self._lengths = torch.zeros(total, dtype=torch.long, device=device)
+
+    def begin_with(self, written: Tensor, logits: Tensor) -> None:
+        """Give every generation the same beginning, whose last token is the session's last.
+
+        What follows is as long as it would be without the beginning.
+
+        Args:
+            written: [tokens] the beginning.
+            logits: [tokens, vocabulary] float32, those before each of its tokens.
+        """
+        everyone = torch.arange(len(self._owners), device=written.device)
+        self._start = len(written)
+        self._limit = self._start + self._settings.max_new_tokens
+        self._columns = _Columns(self._limit, len(everyone), self._settings.kept, logits)
+        reduced = reduce_logits(logits, self._settings.kept)
+        for step, token in enumerate(written):
+            row = torch.full_like(everyone, step)
+            of_row, tokens = reduced.rows(row), token.expand_as(everyone)
+            logprobs = logits[row, tokens] - of_row.logsumexp
+            rank = ranks(logits, row, of_row, tokens)
+            self._columns.record(step, everyone, tokens, logprobs, rank, of_row)
+        if bool(torch.isin(written[-1:], self._stop_ids)):
+            self._lengths.fill_(self._start)
 
     def run(
         self,
-        first: Reduced,
         before_forward: Callable[[], None],
         on_step: Callable[[int, list[list[int | None]]], None] | None,
+        first: Reduced | None = None,
     ) -> None:
         """Generate until every branch has ended.
 
         Args:
-            first: The prompts' logits reduced, one row a prompt.
             before_forward: Called before every forward pass; may raise to stop.
             on_step: Called with the step and, for each prompt, each branch's newest token.
+            first: The session's first logits reduced, where that is known already.
         """
-        running = torch.arange(len(self._owners), device=self._owners.device)
-        logits, rows, reduced = self._session.first, self._owners, first
-        for step in range(self._settings.max_new_tokens):
+        running = (self._lengths == 0).nonzero().squeeze(1)
+        logits, rows = self._session.first, self._owners
+        reduced = first or reduce_logits(logits, self._settings.kept)
+        for step in range(self._start, self._limit):
+            if len(running) == 0:
+                break
             tokens = self._choose(step, running, logits, rows, reduced.rows(rows))
             if on_step is not None:
                 on_step(step, self._newest(running, tokens))
             ended = torch.isin(tokens, self._stop_ids)
             self._lengths[running[ended]] = step + 1
             running, rows, tokens = running[~ended], rows[~ended], tokens[~ended]
-            if len(running) == 0 or step == self._settings.max_new_tokens - 1:
+            if len(running) == 0 or step == self._limit - 1:
                 break
             fed, rows = self._arrange(step, rows, tokens, reduced)
             before_forward()
@@ -106,7 +137,7 @@ class Generator:
         size = self._session.first.shape[1]
         texts, text_of = torch.unique(rows * size + tokens, return_inverse=True)
         parents, fed = texts // size, texts % size
-        if step == 0:
+        if step == self._start:
             self._session.branch(parents)
             return fed, text_of
         before = len(reduced.logsumexp)
@@ -129,7 +160,7 @@ class Generator:
             reduced: The reduction of ``logits[rows]``.
         """
         tokens = reduced.ids[:, 0].clone()
-        sampled = (running % self._width > 0).nonzero().squeeze(1)
+        sampled = self._samples[running % self._width].nonzero().squeeze(1)
         if len(sampled):
             branches = running[sampled]
             drawn = self._sampler.draw(
@@ -178,10 +209,8 @@ class Generator:
 
     def _result(self, branch: int, length: int, tokenizer: Any) -> Generation:
         stopped = length > 0
-        index = branch % self._width
-        positions = self._columns.positions(
-            branch, length or self._settings.max_new_tokens, sampled=index > 0
-        )
+        index = self._numbers[branch % self._width]
+        positions = self._columns.positions(branch, length or self._limit, sampled=index > 0)
         text_ids = positions.token_ids[:-1] if stopped else positions.token_ids
         return Generation(
             kind="sample" if index else "greedy",
@@ -203,8 +232,8 @@ class _Columns:
         self.ranks = torch.zeros_like(self.tokens)
         self.top_ids = self.tokens.new_zeros(steps, branches, kept)
         self.top_logprobs = logits.new_zeros(steps, branches, kept)
-        self.measures = logits.new_zeros(4, steps, branches)
-        """Logprob, entropy, logsumexp, unseen."""
+        self.measures = logits.new_zeros(5, steps, branches)
+        """Logprob, entropy, logsumexp, unseen, margin."""
         self.sampler = logits.new_zeros(3, steps, branches)
         """Logprob after the sampler, its logsumexp, its cutoff."""
 
@@ -223,7 +252,7 @@ class _Columns:
         self.top_ids[step, branches] = reduced.ids
         self.top_logprobs[step, branches] = reduced.values - reduced.logsumexp.unsqueeze(1)
         self.measures[:, step, branches] = torch.stack(
-            [logprobs, reduced.entropy, reduced.logsumexp, reduced.unseen]
+            [logprobs, reduced.entropy, reduced.logsumexp, reduced.unseen, reduced.margin]
         )
 
     def to_cpu(self) -> None:
@@ -233,7 +262,8 @@ class _Columns:
 
     def positions(self, branch: int, length: int, *, sampled: bool) -> Positions:
         """One branch as a record."""
-        logprobs, entropies, logsumexps, unseen = self.measures[:, :length, branch].tolist()
+        measures = self.measures[:, :length, branch].tolist()
+        logprobs, entropies, logsumexps, unseen, margins = measures
         sampler = self.sampler[:, :length, branch].tolist() if sampled else (None, None, None)
         return Positions(
             token_ids=self.tokens[:length, branch].tolist(),
@@ -247,6 +277,7 @@ class _Columns:
             sampler_logprobs=sampler[0],
             sampler_logsumexps=sampler[1],
             sampler_cutoffs=sampler[2],
+            margins=margins,
         )
 
 

@@ -37,12 +37,12 @@ def pack_linears(model: Any) -> bool:
     if free is not None and needed > _SHARE * free:
         return False
     for linear in linears:
-        linear.forward = _Packed(linear)  # type: ignore[method-assign]
+        linear.forward = _Packed(linear).multiply  # type: ignore[method-assign, assignment]
     return True
 
 
 def _gains(weight: Tensor) -> bool:
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if weight.device.type != "cpu" or not torch._C._has_mkldnn:
         return False
     if weight.dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
@@ -61,7 +61,7 @@ class _Packed:
         self._version = self._weight._version
         self._packed = torch.ops.mkldnn._reorder_linear_weight(self._weight.detach(), _ROWS)
 
-    def __call__(self, rows: Tensor) -> Tensor:
+    def multiply(self, rows: Tensor) -> Tensor:
         """The layer's product."""
         if self._weight._version != self._version:
             self._pack()

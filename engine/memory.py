@@ -102,6 +102,14 @@ def free_memory(device: torch.device) -> int | None:
     return min(known, default=None)
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether an error means that memory ran out; the CPU allocator raises a plain RuntimeError."""
+    said = str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "can't allocate memory" in said or "not enough memory" in said
+    )
+
+
 def _system_free() -> int | None:
     """What Linux calls available; None elsewhere."""
     try:

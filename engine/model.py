@@ -17,8 +17,10 @@ from engine.checkpoint import Checkpoint, find_checkpoint
 from engine.errors import ModelError, OutOfMemory
 from engine.linear import pack_linears
 from engine.memory import free_memory, read_weights
+from engine.plans import Plan
 from engine.protocol import Load, VocabularyEntry
 from engine.records import ModelInfo
+from engine.rendered import Asked
 from engine.selfcheck import Plans, choose_plans
 from engine.vocabulary import template_hash, tokenizer_hash, vocabulary
 
@@ -56,6 +58,24 @@ class LoadedModel:
     notes: tuple[str, ...]
     plans: Plans
     position_limit: int | None
+
+    def plan_for(self, asked: Asked, after: int) -> Plan:
+        """The plan that serves a prompt and ``after`` tokens behind it exactly.
+
+        Raises:
+            ModelError: They run over the positions that the model has learned. Models with rotary
+                positions have no such limit: theirs compute, if badly, beyond the window
+                (rendering keeps prompts inside it).
+        """
+        # A text's last token is never computed.
+        longest = len(asked.token_ids) + after - 1
+        if self.position_limit is not None and longest > self.position_limit:
+            raise ModelError(
+                f"Question {asked.question_id} in format {asked.format} needs {longest} tokens, "
+                f"and the model has positions for {self.position_limit}.",
+                "Use fewer shots or fewer new tokens.",
+            )
+        return self.plans.for_length(longest)
 
 
 def load_tokenizer(name: str, revision: str | None = None) -> Any:

@@ -125,7 +125,6 @@ class RunPlan(msgspec.Struct, frozen=True):
             dtype=self.dtype,
             device=self.device,
             quantization=self.quantization,
-            batch_size=self.batch_size,
         )
 
     def to_json(self) -> str:

@@ -9,7 +9,6 @@ out padding and attention masks wherever a model could treat them in its own way
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -18,16 +17,12 @@ from torch import Tensor
 
 from engine import attention
 from engine.attention import DecodePass, ForcedPass, Pass, PromptPass, Prompts
-from engine.kernel import Keys
-
-Ids = Sequence[int]
+from engine.prefixes import WORTH_SHARING, Ids, PrefixCache, common, joined
 
 _LOGITS = 1 << 26
 """Logits held at once while continuations are scored (256 MiB of float32)."""
-_WORTH_SHARING = 16
-"""Prefixes shorter than this are not worth a forward pass of their own."""
-_PREFIXES = 8
-"""Prefixes kept."""
+_KNOWN_ENOUGH = 0.9
+"""Share of a common prefix that has to be known already for it not to be computed."""
 
 
 class Session(Protocol):
@@ -67,8 +62,14 @@ class Plan(Protocol):
     def prepare(self, prompts: Sequence[Ids]) -> None:
         """Compute what the prompts share, where there is something; one forward pass at most."""
 
-    def prefill(self, prompts: Sequence[Ids]) -> Session:
-        """Compute the prompts; one forward pass."""
+    def prefill(self, prompts: Sequence[Ids], *, keep: bool = False) -> Session:
+        """Compute the prompts; one forward pass.
+
+        Args:
+            prompts: Token ids of each.
+            keep: Whether one prompt alone is remembered, so that whatever begins like it can
+                go on from it; a plan that can't do that computes it again.
+        """
 
 
 class CausalModel:
@@ -144,49 +145,37 @@ class SharedPlan:
 
     def __init__(self, model: CausalModel) -> None:
         self._model = model
-        self._prefixes: OrderedDict[tuple[int, ...], dict[int, Keys]] = OrderedDict()
-
-    def forget(self) -> None:
-        """Drop all prefixes."""
-        self._prefixes.clear()
+        self.prefixes = PrefixCache()
 
     def prepare(self, prompts: Sequence[Ids]) -> None:
         """Compute the prefix that all prompts share, unless (most of) it is known already."""
-        shared = _common(prompts)
-        if len(prompts) < 2 or shared < _WORTH_SHARING:
+        shared = common(prompts)
+        if len(prompts) < 2 or shared < WORTH_SHARING:
             return
-        if self._known_prefix(prompts[0][:shared])[1] >= 0.9 * shared:
-            return
-        ids = self._model.tensor(prompts[0][:shared])
-        prefix = Prompts(lengths=self._model.tensor([shared]))
-        positions = torch.arange(shared, device=self._model.device)
-        self._model.flat(ids, positions, positions[-1:], PromptPass(prefix, positions))
-        self._prefixes[tuple(prompts[0][:shared])] = prefix.suffix
-        if len(self._prefixes) > _PREFIXES:
-            self._prefixes.popitem(last=False)
+        beginning = prompts[0][:shared]
+        if self.prefixes.longest(beginning)[1] < _KNOWN_ENOUGH * shared:
+            self._keep(beginning, self._compute([beginning])[0])
 
-    def prefill(self, prompts: Sequence[Ids]) -> SharedSession:
+    def prefill(self, prompts: Sequence[Ids], *, keep: bool = False) -> SharedSession:
         """Compute the prompts, from the longest known prefix on."""
-        prefix, start = self._known_prefix(prompts[0][: _common(prompts)])
-        lengths = self._model.tensor([len(prompt) - start for prompt in prompts])
-        batch = Prompts(lengths=lengths, prefix=prefix, prefix_length=start)
-        positions = [range(start, len(prompt)) for prompt in prompts]
-        ids = [prompt[start:] for prompt in prompts]
-        at = self._model.tensor(_chain(positions))
-        first = self._model.flat(
-            self._model.tensor(_chain(ids)), at, lengths.cumsum(0) - 1, PromptPass(batch, at)
-        )
+        batch, first = self._compute(prompts)
+        if keep and len(prompts) == 1:
+            self._keep(prompts[0], batch)
         return SharedSession(self._model, batch, [len(prompt) for prompt in prompts], first)
 
-    def _known_prefix(self, ids: Ids) -> tuple[dict[int, Keys], int]:
-        """The longest known prefix of ``ids`` and its length; keys are views, not copies."""
-        known = max(self._prefixes, key=lambda prefix: _common([prefix, ids], 0), default=())
-        length = _common([known, ids], 0)
-        if length < _WORTH_SHARING:
-            return {}, 0
-        self._prefixes.move_to_end(known)
-        layers = self._prefixes[known].items()
-        return {n: Keys(k[:, :, :length], v[:, :, :length]) for n, (k, v) in layers}, length
+    def _keep(self, ids: Ids, alone: Prompts) -> None:
+        """Keep the keys of a batch of one text."""
+        self.prefixes.keep(ids, joined(alone.prefix, alone.suffix))
+
+    def _compute(self, prompts: Sequence[Ids]) -> tuple[Prompts, Tensor]:
+        """The keys of some prompts, and the logits after each."""
+        prefix, start = self.prefixes.longest(prompts[0][: common(prompts)])
+        lengths = self._model.tensor([len(prompt) - start for prompt in prompts])
+        batch = Prompts(lengths=lengths, prefix=prefix, prefix_length=start)
+        positions = self._model.tensor(_chain([range(start, len(prompt)) for prompt in prompts]))
+        ids = self._model.tensor(_chain([prompt[start:] for prompt in prompts]))
+        cascade = PromptPass(batch, positions)
+        return batch, self._model.flat(ids, positions, lengths.cumsum(0) - 1, cascade)
 
 
 class SharedSession:
@@ -258,7 +247,7 @@ class PlainPlan:
     def prepare(self, prompts: Sequence[Ids]) -> None:
         """Nothing is shared."""
 
-    def prefill(self, prompts: Sequence[Ids]) -> PlainSession:
+    def prefill(self, prompts: Sequence[Ids], *, keep: bool = False) -> PlainSession:
         """Compute the one prompt."""
         (prompt,) = prompts
         return PlainSession(self._model, prompt, trust_cache=self._trust_cache)
@@ -314,14 +303,6 @@ class PlainSession:
     def _after_texts(self) -> Tensor:
         last = self._model.tensor([self._texts.shape[1] - 1])
         return self._model.plain(self._texts, last)[:, 0]
-
-
-def _common(texts: Sequence[Ids], spare: int = 1) -> int:
-    """Length of the prefix that all texts share, leaving ``spare`` tokens to each."""
-    ordered = sorted(map(tuple, texts))
-    first, last = ordered[0], ordered[-1]
-    differ = (at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1)
-    return max(0, min(next(differ, len(first)), min(map(len, texts)) - spare))
 
 
 def _chain(texts: Sequence[Ids]) -> list[int]:

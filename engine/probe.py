@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from engine.batching import Workload, batches
-from engine.errors import ModelError, OutOfMemory
+from engine.errors import OutOfMemory
 from engine.generate import Generator
+from engine.memory import ran_out
 from engine.model import LoadedModel
 from engine.plans import Plan, Session
 from engine.records import (
@@ -46,7 +47,6 @@ class Prober:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
-        self._plans = loaded.plans
         self._workload = Workload.of(loaded.model)
         self._most: dict[ProbeSettings, int] = {}
         """Largest batch that may be tried, where a larger one ran out of memory."""
@@ -58,6 +58,7 @@ class Prober:
         settings: ProbeSettings,
         *,
         batch_size: int = 0,
+        keep: bool = False,
         cancelled: Callable[[], bool] = lambda: False,
         on_first: OnFirst | None = None,
         on_step: OnStep | None = None,
@@ -69,6 +70,8 @@ class Prober:
             prompts: What to probe.
             settings: What to ask.
             batch_size: Prompts in a batch; 0 chooses by work and free memory.
+            keep: Whether a prompt that is alone in its batch is remembered, so that more of it,
+                or another prompt that begins like it, takes no prefill of the whole.
             cancelled: Asked before every forward pass; once it says True, nothing more comes.
             on_first: Called with index, first-token distribution and label logprobs as soon as
                 a prompt is computed (again if its batch has to be repeated).
@@ -85,7 +88,7 @@ class Prober:
         """
         for prompt in prompts:
             self.check_length(prompt, settings)
-        job = _Job(prompts, settings, cancelled, on_first, on_step)
+        job = _Job(prompts, settings, keep, cancelled, on_first, on_step)
         try:
             for plan, planned in self._planned(prompts, settings, batch_size):
                 waiting = [planned]
@@ -111,13 +114,7 @@ class Prober:
             ModelError: It does. Models with rotary positions have no such limit: theirs compute,
                 if badly, beyond the window (rendering keeps prompts inside it).
         """
-        limit, longest = self._loaded.position_limit, _longest_text(prompt, settings)
-        if limit is not None and longest > limit:
-            raise ModelError(
-                f"Question {prompt.question_id} in format {prompt.format} needs {longest} tokens, "
-                f"and the model has positions for {limit}.",
-                "Use fewer shots or fewer new tokens.",
-            )
+        self._loaded.plan_for(prompt, _after(prompt, settings))
 
     def _planned(
         self, prompts: Sequence[RenderedPrompt], settings: ProbeSettings, batch_size: int
@@ -125,7 +122,7 @@ class Prober:
         """Every batch with the plan it is computed by."""
         by_plan: dict[Plan, list[int]] = {}
         for index, prompt in enumerate(prompts):
-            plan = self._plans.for_length(_longest_text(prompt, settings))
+            plan = self._loaded.plan_for(prompt, _after(prompt, settings))
             by_plan.setdefault(plan, []).append(index)
         for plan, indices in by_plan.items():
             size = plan.prompts_at_once or batch_size
@@ -137,7 +134,7 @@ class Prober:
         try:
             return self._probe_batch(plan, batch, job)
         except (MemoryError, RuntimeError) as error:
-            if not _is_memory(error):
+            if not ran_out(error):
                 raise
             return None
 
@@ -149,7 +146,7 @@ class Prober:
         job.check_cancelled()
         plan.prepare(ids)
         job.check_cancelled()
-        session = plan.prefill(ids)
+        session = plan.prefill(ids, keep=job.keep)
         reduced = reduce_logits(session.first, job.settings.kept)
         firsts = _distributions(reduced)
         labels = _logprobs_of(session.first, reduced, [prompt.label_ids for prompt in prompts])
@@ -213,7 +210,7 @@ class Prober:
             return [[] for _ in batch]
         prompts = [job.prompts[index] for index in batch]
         generator = Generator(session, prompts, job.settings, self._loaded.info.stop_ids)
-        generator.run(reduced, job.check_cancelled, job.step_reporter(batch))
+        generator.run(job.check_cancelled, job.step_reporter(batch), reduced)
         return generator.results(self._loaded.tokenizer)
 
 
@@ -223,6 +220,7 @@ class _Job:
 
     prompts: Sequence[RenderedPrompt]
     settings: ProbeSettings
+    keep: bool
     cancelled: Callable[[], bool]
     on_first: OnFirst | None
     on_step: OnStep | None
@@ -278,12 +276,12 @@ class _Rest:
         )
 
 
-def _longest_text(prompt: RenderedPrompt, settings: ProbeSettings) -> int:
-    """Tokens of the longest text computed for a prompt; a text's last token never is."""
+def _after(prompt: RenderedPrompt, settings: ProbeSettings) -> int:
+    """Tokens of the longest text that follows a prompt."""
     after = settings.max_new_tokens if settings.generations else 1
     if settings.continuations:
         after = max([after, *(len(known.token_ids) for known in prompt.continuations)])
-    return len(prompt.token_ids) + after - 1
+    return after
 
 
 def _distributions(reduced: Reduced) -> list[Distribution]:
@@ -300,14 +298,6 @@ def _logprobs_of(
     flat = [token for of_row in tokens for token in of_row]
     values = iter((logits[rows, flat] - reduced.logsumexp[rows]).tolist())
     return [[next(values) for _ in of_row] for of_row in tokens]
-
-
-def _is_memory(error: BaseException) -> bool:
-    """Whether memory ran out; the CPU allocator says so in a plain RuntimeError."""
-    said = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "can't allocate memory" in said or "not enough memory" in said
-    )
 
 
 def _halved(size: int, on_note: OnNote | None) -> int:

@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+_END = 8
+"""Characters by which the end of a prompt is recognised."""
+
+
 class PromptParts(msgspec.Struct, frozen=True):
     """The texts that a format makes of a question, before any tokenizer.
 
@@ -88,6 +92,7 @@ def render(
     tokenizer: Tokenizer,
     *,
     shots: Sequence[Question] = (),
+    edited: str = "",
     window: int | None = None,
     max_new_tokens: int = 0,
 ) -> RenderedPrompt:
@@ -100,6 +105,8 @@ def render(
         fmt: The format.
         tokenizer: The model's tokenizer.
         shots: Candidates for worked examples; the first ``fmt.shots`` with a gold label are used.
+        edited: The whole prompt as somebody changed it by hand, special tokens included, in the
+            place of what the format makes; empty for the format's own.
         window: Longest context in tokens; None for no limit.
         max_new_tokens: Tokens of the window to leave free for a generation.
 
@@ -111,6 +118,8 @@ def render(
     if fmt.too_long == "drop-shots" and window is not None:
         while draft.shots and len(draft.token_ids) + max_new_tokens > window:
             draft = _draft(question, fmt, tokenizer, usable[: draft.shots - 1])
+    if edited:
+        draft = _edited(edited, draft, fmt, tokenizer)
     options = [(option.label, option.text) for option in question.options]
     answers = tokenise_answers(tokenizer, draft.text, draft.text_ids, draft.delimiter, options)
     longest = max(len(answer.token_ids) for answer in answers.continuations)
@@ -185,6 +194,31 @@ def _draft(
         delimiter=delimiter,
         chat=template is not None,
         shots=parts.shots,
+        warnings=warnings,
+    )
+
+
+def _edited(text: str, draft: _Draft, fmt: PromptFormat, tokenizer: Tokenizer) -> _Draft:
+    """A prompt with its text changed by hand, taken as it is, spaces at its end included.
+
+    The answer begins as it did where the text still ends as the format's does.
+    """
+    begin = "".join(tokenizer.convert_ids_to_tokens(list(draft.leading)))
+    leading = draft.leading if text.startswith(begin) else ()
+    text = text[len(begin) :] if leading else text
+    warnings = [PromptWarning("edited", "The prompt was changed by hand.")]
+    spaces = len(text) - len(text.rstrip(" "))
+    if spaces:
+        message = f"The prompt ends in {spaces} space(s), kept: most answers begin with their own."
+        warnings.append(PromptWarning("trailing-space", message))
+    same_end = text.endswith(draft.text[-_END:])
+    delimiter = _delimiter(text) if fmt.delimiter == "auto" else fmt.delimiter
+    return msgspec.structs.replace(
+        draft,
+        text=text,
+        text_ids=encode(tokenizer, [text])[0],
+        leading=leading,
+        delimiter=draft.delimiter if same_end else delimiter,
         warnings=warnings,
     )
 

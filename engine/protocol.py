@@ -16,7 +16,7 @@ import msgspec
 
 from engine.formats import PromptFormat
 from engine.questions import Question
-from engine.records import Distribution, ModelInfo, ProbeResult, ProbeSettings
+from engine.records import Distribution, Generation, ModelInfo, ProbeResult, ProbeSettings
 from engine.rendered import RenderedPrompt
 
 ErrorKind = Literal["model", "prompt", "memory", "internal"]
@@ -32,6 +32,7 @@ class ProbeItem(msgspec.Struct, frozen=True):
         order: Number of the option order.
         format: Name of one of the formats sent with the job.
         shots: Worked examples for few-shot formats, in the order shown.
+        edited: The prompt as somebody changed it by hand; empty for the format's own.
     """
 
     key: int
@@ -40,13 +41,14 @@ class ProbeItem(msgspec.Struct, frozen=True):
     order: int
     format: str
     shots: tuple[Question, ...] = ()
+    edited: str = ""
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
     """Load a model; answered by :class:`Loading`, then :class:`Ready` or :class:`Failed`.
 
-    ``batch_size`` 0 means automatic. ``tokenizer_only`` loads just what rendering needs, which is
-    too little for a :class:`Ready`: it is answered by :class:`Done`.
+    ``tokenizer_only`` loads just what rendering needs, which is too little for a :class:`Ready`:
+    it is answered by :class:`Done`.
     """
 
     job: int
@@ -55,7 +57,6 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     dtype: str = "auto"
     device: str = "auto"
     quantization: str = "none"
-    batch_size: int = 0
     tokenizer_only: bool = False
 
 
@@ -71,7 +72,9 @@ class Render(msgspec.Struct, frozen=True, tag=True):
 class Probe(msgspec.Struct, frozen=True, tag=True):
     """Probe items; answered by one :class:`Probed` or :class:`Failed` each, then :class:`Done`.
 
-    ``live`` asks for :class:`FirstToken` and :class:`Wrote` events while it runs.
+    ``live`` asks for :class:`FirstToken` and :class:`Wrote` events while it runs, and for being
+    served before jobs that are not live, even in the middle of one of them. ``batch_size`` 0 means
+    automatic.
     """
 
     job: int
@@ -79,6 +82,33 @@ class Probe(msgspec.Struct, frozen=True, tag=True):
     formats: tuple[PromptFormat, ...]
     settings: ProbeSettings
     live: bool = False
+    batch_size: int = 0
+
+
+class Extend(msgspec.Struct, frozen=True, tag=True):
+    """Write more after a prompt that is known; answered by :class:`Extended` or :class:`Failed`.
+
+    Served like a live :class:`Probe`, and tells :class:`Wrote` events while it runs.
+
+    Attributes:
+        job: Number of the job.
+        question_id: Id of the question in its source order.
+        order: Number of the option order.
+        format: Name of the prompt format.
+        token_ids: The prompt.
+        settings: As of the probe that had this prompt.
+        samples: Numbers of samples to draw, ascending.
+        beginning: What a branch begins with, the alternative taken last; with samples it is empty.
+    """
+
+    job: int
+    question_id: str
+    order: int
+    format: str
+    token_ids: tuple[int, ...]
+    settings: ProbeSettings
+    samples: tuple[int, ...] = ()
+    beginning: tuple[int, ...] = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -94,7 +124,8 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     """End the worker; answered by :class:`Bye`."""
 
 
-Request = Load | Render | Probe | Cancel | Shutdown
+Work = Load | Render | Probe | Extend
+Request = Work | Cancel | Shutdown
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
@@ -150,7 +181,10 @@ class FirstToken(msgspec.Struct, frozen=True, tag=True):
 
 
 class Wrote(msgspec.Struct, frozen=True, tag=True):
-    """One more token in each running generation of a live item; None where it has ended."""
+    """One more token in each running generation of a live item; None where it has ended.
+
+    ``key`` is 0 for :class:`Extend`.
+    """
 
     job: int
     key: int
@@ -165,6 +199,16 @@ class Probed(msgspec.Struct, frozen=True, tag=True):
     key: int
     prompt: RenderedPrompt
     result: ProbeResult
+
+
+class Extended(msgspec.Struct, frozen=True, tag=True):
+    """What was written: the samples in order, or the one branch, every token with its distribution.
+
+    None of it where the job was cancelled.
+    """
+
+    job: int
+    generations: tuple[Generation, ...]
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
@@ -215,7 +259,17 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
 
 
 JobEvent = (
-    Loading | Ready | Rendered | FirstToken | Wrote | Probed | Done | Cancelled | Note | Failed
+    Loading
+    | Ready
+    | Rendered
+    | FirstToken
+    | Wrote
+    | Probed
+    | Extended
+    | Done
+    | Cancelled
+    | Note
+    | Failed
 )
 Event = JobEvent | Bye | Gone
 

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from engine.questions import Question
-from engine.records import Generation, ProbeResult, Status
+from engine.records import Generation, GenerationKind, ProbeResult, Status
 
 __all__ = ["Reading", "ReadingName", "Status", "read_probe"]
 
@@ -25,7 +25,16 @@ ReadingName = Literal[
     "greedy_text",
     "sample_text",
     "majority",
+    "extra_text",
+    "branch_text",
 ]
+
+_TEXTS: dict[GenerationKind, ReadingName] = {
+    "greedy": "greedy_text",
+    "sample": "sample_text",
+    "extra": "extra_text",
+    "branch": "branch_text",
+}
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -33,7 +42,8 @@ class Reading(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Which way of reading.
-        sample: The sample's number for ``sample_text``, otherwise None.
+        sample: Index of the generation for ``sample_text``, ``extra_text`` and ``branch_text``,
+            otherwise None.
         status: Whether it found an option, and if not, what it found.
         label: The option it says, in this order's labels. A refusal where the question has an
             option that is itself a refusal ("Refused") carries that option's label.
@@ -58,7 +68,11 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def read_probe(
-    question: Question, result: ProbeResult, token_text: Callable[[int], str]
+    question: Question,
+    result: ProbeResult,
+    token_text: Callable[[int], str],
+    *,
+    thinking: bool = False,
 ) -> list[Reading]:
     """Every reading that a probe's result allows.
 
@@ -66,21 +80,27 @@ def read_probe(
         question: The question in the order shown; its labels are those of the prompt.
         result: What the probe found.
         token_text: Text of a token id, as the tokenizer decodes it.
+        thinking: Whether the prompt ends in a think tag, so that the texts begin inside a block.
 
     Returns:
         At most one reading of each name, and one ``sample_text`` a sample, in a fixed order.
     """
     labels = question.labels
     samples = [
-        read_text(question, generation)
+        read_text(question, generation, thinking=thinking)
         for generation in result.generations
         if generation.kind == "sample"
+    ]
+    greedy = [
+        read_text(question, generation, thinking=thinking)
+        for generation in result.generations
+        if generation.kind == "greedy"
     ]
     return [
         *read_first_token(labels, result.label_logprobs),
         *read_vocab_argmax(labels, result.first.top_ids, token_text),
         *read_continuation(labels, result),
-        *(read_text(question, text) for text in result.generations if text.kind == "greedy"),
+        *greedy,
         *samples,
         *read_majority(samples),
     ]
@@ -144,27 +164,31 @@ def read_continuation(labels: Sequence[str], result: ProbeResult) -> Iterator[Re
         yield _argmax("continuation", labels, [totals[label] for label in labels])
 
 
-def read_text(question: Question, generation: Generation) -> Reading:
+def read_text(question: Question, generation: Generation, *, thinking: bool = False) -> Reading:
     """What a generated text says, by the answer ladder of :mod:`engine.answers`.
 
-    ``greedy_text`` reads the greedy text, ``sample_text`` one sample. A text that a token limit
-    or a cancellation cut is not finished. arXiv:2402.14499 reads texts with a trained classifier,
+    ``greedy_text`` reads the greedy text, ``sample_text`` one sample of the run, ``extra_text`` a
+    sample drawn later by hand, ``branch_text`` a branch. A text that a token limit or a
+    cancellation cut is not finished. arXiv:2402.14499 reads texts with a trained classifier,
     arXiv:2402.13213 with a ladder of three rules; this ladder is logitscope's own.
 
     Args:
         question: The question in the order shown.
         generation: The greedy text or a sample.
+        thinking: Whether the prompt ends in a think tag, so that the text begins inside a block.
     """
     # Compiling the ladder's rules takes a tenth of a second, which no screen should wait for.
     from engine.answers import read_answer
 
     answer = read_answer(
-        generation.text, question.options, finished=generation.finish_reason == "stop"
+        generation.text,
+        question.options,
+        finished=generation.finish_reason == "stop",
+        thinking=thinking,
     )
-    greedy = generation.kind == "greedy"
     return Reading(
-        name="greedy_text" if greedy else "sample_text",
-        sample=None if greedy else generation.index,
+        name=_TEXTS[generation.kind],
+        sample=None if generation.kind == "greedy" else generation.index,
         status=answer.status,
         label=answer.label,
         labels=answer.labels,

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 FinishReason = Literal["stop", "length", "cancelled"]
-GenerationKind = Literal["greedy", "sample", "branch"]
+GenerationKind = Literal["greedy", "sample", "extra", "branch"]
 ContinuationKind = Literal["label", "text"]
 Status = Literal[
     "option",
@@ -106,6 +106,8 @@ class Positions(msgspec.Struct, frozen=True):
         sampler_logsumexps: log of the sum of exp over the *kept* scaled logits, so that a kept
             token's logprob after the sampler is its scaled logit minus this.
         sampler_cutoffs: Smallest scaled logit that the sampler kept; below it a token is excluded.
+        margins: Distance of the two largest raw logits, nats; where it is as small as rounding, the
+            greedy text may differ in another batch or number format. None where not recorded.
     """
 
     token_ids: list[int]
@@ -119,6 +121,7 @@ class Positions(msgspec.Struct, frozen=True):
     sampler_logprobs: list[float] | None = None
     sampler_logsumexps: list[float] | None = None
     sampler_cutoffs: list[float] | None = None
+    margins: list[float] | None = None
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -128,11 +131,15 @@ class Generation(msgspec.Struct, frozen=True):
     """One text the model wrote after the prompt.
 
     Attributes:
-        kind: ``greedy`` or ``sample``.
-        index: 0 for greedy, the sample's number from 1 for samples.
+        kind: ``greedy``; ``sample`` as the run drew it; ``extra`` for a sample drawn later by hand;
+            ``branch`` for a text that takes an alternative of another one and goes on greedily.
+        index: 0 for greedy, the sample's number from 1 for samples and extra samples, -1, -2, ...
+            for branches.
         text: The decoded tokens, special tokens visible, without the final stop token.
         finish_reason: ``stop`` (an end token was written) or ``length`` (the limit was reached).
         positions: Every generated token with its distribution.
+        parent: Index of the generation that a branch leaves.
+        fork: Number of the first token that is not the parent's.
     """
 
     kind: GenerationKind
@@ -140,6 +147,8 @@ class Generation(msgspec.Struct, frozen=True):
     text: str
     finish_reason: FinishReason
     positions: Positions
+    parent: int | None = None
+    fork: int | None = None
 
 
 class Continuation(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ class Reduced:
         logsumexp: [rows].
         entropy: [rows] entropy of the softmax, nats.
         unseen: [rows] probability outside ``ids``.
+        margin: [rows] distance of the two largest logits.
     """
 
     values: Tensor
@@ -39,6 +40,7 @@ class Reduced:
     logsumexp: Tensor
     entropy: Tensor
     unseen: Tensor
+    margin: Tensor
 
     def rows(self, index: Tensor) -> Reduced:
         """The rows at ``index``, in its order, repeated where it repeats."""
@@ -48,6 +50,7 @@ class Reduced:
             self.logsumexp.index_select(0, index),
             self.entropy.index_select(0, index),
             self.unseen.index_select(0, index),
+            self.margin.index_select(0, index),
         )
 
 
@@ -67,7 +70,9 @@ def reduce_logits(logits: Tensor, kept: int) -> Reduced:
     Raises:
         ModelError: A row has no finite logsumexp (NaN or infinite logits).
     """
-    values, ids = top_k(logits, kept)
+    values, ids = top_k(logits, max(kept, 2))
+    margin = values[:, 0] - values[:, 1]
+    values, ids = values[:, :kept], ids[:, :kept]
     rows = logits.shape[0]
     logsumexp, entropy, unseen = (logits.new_empty(rows) for _ in range(3))
     for block in row_blocks(len(logits), logits):
@@ -84,7 +89,7 @@ def reduce_logits(logits: Tensor, kept: int) -> Reduced:
             "The model's logits are not finite numbers.",
             "Half precision overflowed or the weights are broken; try --dtype float32.",
         )
-    return Reduced(values, ids, logsumexp, entropy, unseen)
+    return Reduced(values, ids, logsumexp, entropy, unseen, margin)
 
 
 def top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:

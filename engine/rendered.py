@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from engine.records import ContinuationKind
+
+
+class Asked(Protocol):
+    """A prompt as far as generating goes: its tokens, and what sampling noise depends on."""
+
+    @property
+    def question_id(self) -> str:
+        """Id of the question in its source order."""
+
+    @property
+    def order(self) -> int:
+        """Number of the option order."""
+
+    @property
+    def format(self) -> str:
+        """Name of the prompt format."""
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The tokens that the model receives."""
 
 
 class PromptWarning(msgspec.Struct, frozen=True):

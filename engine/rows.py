@@ -9,7 +9,7 @@ import msgspec
 
 from engine.questions import Question, refusal_label
 from engine.readings import Reading
-from engine.records import Continuation, ProbeResult
+from engine.records import Continuation, Generation, ProbeResult
 from engine.rendered import RenderedPrompt
 from engine.schema import utc_now
 
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 
     from engine.protocol import VocabularyEntry
 
-PROBE_TABLES = (
-    "probes",
-    "spellings",
-    "continuations",
-    "generations",
-    "positions",
-    "readings",
-)
+TEXT_TABLES = ("generations", "positions", "readings")
+"""The tables that texts go to."""
+
+PROBE_TABLES = ("probes", "spellings", "continuations", *TEXT_TABLES)
 """The tables that storing a probe fills."""
 
 ROUNDED = ("entropy", "logsumexp", "top_logprobs", "sampler_logsumexp", "sampler_cutoff")
@@ -81,15 +77,31 @@ def probe_tables(
         for probe_id, probe in numbered
     ]
     yield "probes", _table(probe_rows, schemas["probes"])
-    for name, rows_of in (
-        ("spellings", _spellings),
-        ("continuations", _continuations),
-        ("generations", _generations),
-        ("readings", _readings),
-    ):
+    for name, rows_of in (("spellings", _spellings), ("continuations", _continuations)):
         rows = [{"probe_id": i, **row} for i, probe in numbered for row in rows_of(probe)]
         yield name, _table(rows, schemas[name])
-    yield "positions", _positions(numbered, schemas["positions"])
+    texts = [(i, probe.result.generations, probe.readings) for i, probe in numbered]
+    yield from text_tables(texts, schemas)
+
+
+def text_tables(
+    texts: Sequence[tuple[int, Sequence[Generation], Sequence[Reading]]],
+    schemas: Mapping[str, pa.Schema],
+) -> Iterator[tuple[str, pa.Table]]:
+    """Name and rows of the tables that generations and readings go to.
+
+    Args:
+        texts: A probe's id with generations and readings of it.
+        schemas: The tables' columns.
+    """
+    generations = [
+        {"probe_id": i, **_generation(each)} for i, written, _ in texts for each in written
+    ]
+    yield "generations", _table(generations, schemas["generations"])
+    readings = [{"probe_id": i, **_reading(each)} for i, _, found in texts for each in found]
+    yield "readings", _table(readings, schemas["readings"])
+    written = [(i, each) for i, generations, _ in texts for each in generations]
+    yield "positions", _positions(written, schemas["positions"])
 
 
 def question_table(questions: Iterable[Question], schema: pa.Schema) -> pa.Table:
@@ -173,50 +185,51 @@ def _lengths(text: str) -> Row:
     return {"characters": len(text), "bytes": len(text.encode("utf-8", "replace"))}
 
 
-def _generations(probe: StoredProbe) -> Iterator[Row]:
-    for generation in probe.result.generations:
-        yield {
-            "sample": generation.index,
-            "kind": generation.kind,
-            "text": generation.text,
-            "tokens": len(generation.positions),
-            "finish_reason": generation.finish_reason,
-        }
+def _generation(generation: Generation) -> Row:
+    return {
+        "sample": generation.index,
+        "kind": generation.kind,
+        "text": generation.text,
+        "tokens": len(generation.positions),
+        "finish_reason": generation.finish_reason,
+        "parent": generation.parent,
+        "fork": generation.fork,
+        "least_margin": min(generation.positions.margins or (), default=None),
+    }
 
 
-def _readings(probe: StoredProbe) -> Iterator[Row]:
-    for reading in probe.readings:
-        start, end = reading.span or (None, None)
-        yield {**msgspec.structs.asdict(reading), "span_start": start, "span_end": end}
+def _reading(reading: Reading) -> Row:
+    start, end = reading.span or (None, None)
+    return {**msgspec.structs.asdict(reading), "span_start": start, "span_end": end}
 
 
-def _positions(numbered: Sequence[tuple[int, StoredProbe]], schema: pa.Schema) -> pa.Table:
+def _positions(texts: Sequence[tuple[int, Generation]], schema: pa.Schema) -> pa.Table:
     """The one big table, column by column."""
     import pyarrow as pa
 
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    for probe_id, probe in numbered:
-        for generation in probe.result.generations:
-            written = generation.positions
-            count = len(written)
-            nothing = [None] * count
-            for name, values in (
-                ("probe_id", [probe_id] * count),
-                ("sample", [generation.index] * count),
-                ("position", range(count)),
-                ("token_id", written.token_ids),
-                ("logprob", written.logprobs),
-                ("rank", written.ranks),
-                ("entropy", written.entropies),
-                ("logsumexp", written.logsumexps),
-                ("unseen", written.unseen),
-                ("top_ids", written.top_ids),
-                ("top_logprobs", written.top_logprobs),
-                ("sampler_logprob", written.sampler_logprobs or nothing),
-                ("sampler_logsumexp", written.sampler_logsumexps or nothing),
-                ("sampler_cutoff", written.sampler_cutoffs or nothing),
-            ):
-                columns[name].extend(values)
+    for probe_id, generation in texts:
+        written = generation.positions
+        count = len(written)
+        nothing = [None] * count
+        for name, values in (
+            ("probe_id", [probe_id] * count),
+            ("sample", [generation.index] * count),
+            ("position", range(count)),
+            ("token_id", written.token_ids),
+            ("logprob", written.logprobs),
+            ("rank", written.ranks),
+            ("entropy", written.entropies),
+            ("logsumexp", written.logsumexps),
+            ("unseen", written.unseen),
+            ("top_ids", written.top_ids),
+            ("top_logprobs", written.top_logprobs),
+            ("sampler_logprob", written.sampler_logprobs or nothing),
+            ("sampler_logsumexp", written.sampler_logsumexps or nothing),
+            ("sampler_cutoff", written.sampler_cutoffs or nothing),
+            ("margin", written.margins or nothing),
+        ):
+            columns[name].extend(values)
     arrays = {
         field.name: pa.array(columns[field.name], field.type, from_pandas=False) for field in schema
     }

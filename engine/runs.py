@@ -1,10 +1,9 @@
-"""Runs: carry out a plan, resume it, repeat one of its probes."""
+"""Runs: carry out a plan, resume it."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,19 +11,11 @@ import msgspec
 from engine.client import WorkerClient
 from engine.errors import CancelledError, LogitscopeError, StoreError
 from engine.execution import Execution, OnProgress, Outcome, RunProgress
-from engine.planning import (
-    PlannedProbe,
-    RunPlan,
-    check_weights,
-    plan_run,
-    planned_probe,
-    record_run,
-    weights_hash,
-)
-from engine.protocol import JobEvent, Loading, Ready
-from engine.questions import Option, Question, load_questions
+from engine.planning import RunPlan, check_weights, plan_run, record_run
+from engine.protocol import Ready
+from engine.questions import load_questions
 from engine.records import ModelInfo
-from engine.single import SingleProbe, ask_one, probe_one, render_one
+from engine.single import SingleProbe, probe_one, render_one
 from engine.store import Store
 
 __all__ = [
@@ -32,12 +23,13 @@ __all__ = [
     "RunProgress",
     "RunSummary",
     "SingleProbe",
+    "check_same_model",
+    "decode_plan",
     "execute",
     "plan_run",
     "plan_to_resume",
     "probe_one",
     "render_one",
-    "rerun",
     "stored_plan",
 ]
 
@@ -112,48 +104,6 @@ def execute(
     return RunSummary(run_id, status, execution.done, execution.failed, plan.planned, message)
 
 
-def rerun(
-    store: Store,
-    probe_id: int,
-    client: WorkerClient,
-    *,
-    on_event: Callable[[JobEvent], None] = lambda event: None,
-    stop: threading.Event | None = None,
-) -> int:
-    """Ask the question of a stored probe again, live, exactly as it was asked.
-
-    The answer becomes a run of its own, of kind ``rerun``.
-
-    Args:
-        store: Holds the probe and gets the new one.
-        probe_id: The probe to repeat.
-        client: Whose worker is asked; started where it is not running.
-        on_event: Told ``Loading``, ``FirstToken``, ``Wrote`` and ``Note`` events, on the calling
-            thread.
-        stop: Gives up when set; then nothing is stored.
-
-    Returns:
-        The id of the new probe.
-
-    Raises:
-        LogitscopeError: The probe was not made here, can't be repeated, or ``stop`` was set.
-    """
-    parent, plan, planned = _stored_plan(store, probe_id)
-
-    def tell_stage(stage: str) -> None:
-        on_event(Loading(0, stage))
-
-    ready = client.load(plan.load, tell_stage, stop)
-    if ready is None:
-        raise LogitscopeError("The question was not asked: it was cancelled.")
-    probe = ask_one(client, plan, planned, ready, live=True, on_event=on_event, stop=stop)
-    store.add_vocabulary(ready.model.tokenizer_hash, ready.vocabulary)
-    run_id = record_run(store, plan, ready.model, kind="rerun", parent_run=parent)
-    (new_id,) = store.write(run_id, [probe])
-    store.finish_run(run_id, "finished")
-    return new_id
-
-
 def stored_plan(store: Store, run_id: int) -> RunPlan:
     """The plan of a run as it is stored, without its questions.
 
@@ -162,12 +112,21 @@ def stored_plan(store: Store, run_id: int) -> RunPlan:
     """
     (settings,) = _one(store, "SELECT settings FROM runs WHERE run_id = ?", run_id)
     try:
-        return msgspec.json.decode(settings, type=RunPlan)
+        return decode_plan(settings)
     except msgspec.MsgspecError as error:
         raise LogitscopeError(
             f"Nothing says how run {run_id} was made, so it can't be repeated.",
             "Start a new run with: logitscope run",
         ) from error
+
+
+def decode_plan(settings: str) -> RunPlan:
+    """A plan as it is stored with its run, without its questions.
+
+    Raises:
+        msgspec.MsgspecError: It is no plan, as with an imported run.
+    """
+    return msgspec.json.decode(settings, type=RunPlan)
 
 
 def plan_to_resume(store: Store, run_id: int) -> RunPlan:
@@ -199,13 +158,17 @@ def _begin(store: Store, plan: RunPlan, ready: Ready, earlier: int | None) -> in
     store.add_questions(plan.questions)
     if earlier is None:
         return record_run(store, plan, ready.model)
-    _check_same_model(store, earlier, ready.model)
+    check_same_model(store, earlier, ready.model)
     store.finish_run(earlier, "running")
     return earlier
 
 
-def _check_same_model(store: Store, run_id: int, now: ModelInfo) -> None:
-    """Refuse to mix what is not comparable in one run."""
+def check_same_model(store: Store, run_id: int, now: ModelInfo) -> None:
+    """Refuse to mix what is not comparable in one run.
+
+    Raises:
+        LogitscopeError: The model is not the one that the run began with.
+    """
     (stored,) = _one(store, "SELECT model_info FROM runs WHERE run_id = ?", run_id)
     before = msgspec.json.decode(stored, type=ModelInfo)
     for name, was, is_now in (
@@ -223,43 +186,6 @@ def _check_same_model(store: Store, run_id: int, now: ModelInfo) -> None:
                 f"Run {run_id} can't go on: its model had the {name} {was}, now it is {is_now}.",
                 "Load the model as it was, or start a new run without --resume.",
             )
-
-
-def _stored_plan(store: Store, probe_id: int) -> tuple[int, RunPlan, PlannedProbe]:
-    """What it takes to ask a stored probe again: its run, a plan of one probe, and the probe."""
-    run_id, settings, question_id, index, fmt_name, order, permutation = _one(
-        store,
-        "SELECT run_id, settings, question_id, question_index, format, order_index, permutation "
-        "FROM probes JOIN runs USING (run_id) WHERE probe_id = ?",
-        probe_id,
-    )
-    try:
-        plan = msgspec.json.decode(settings, type=RunPlan)
-        fmt = next(fmt for fmt in plan.formats if fmt.name == fmt_name)
-    except (msgspec.MsgspecError, StopIteration) as error:
-        raise LogitscopeError(
-            f"Nothing says how probe {probe_id} was made, so it can't be repeated.",
-            "Probe the question anew with: logitscope run",
-        ) from error
-    question = _question(store, question_id)
-    alone = msgspec.structs.replace(
-        plan,
-        formats=(fmt,),
-        orders=1,
-        weights=weights_hash(plan.model),
-        questions=(question,),
-    )
-    planned = planned_probe(0, index, question, tuple(permutation), order, fmt, plan.dev)
-    return run_id, alone, planned
-
-
-def _question(store: Store, question_id: str) -> Question:
-    text, options, gold, subject, dataset = _one(
-        store,
-        "SELECT text, options, gold, subject, dataset FROM questions WHERE question_id = ?",
-        question_id,
-    )
-    return Question(text, tuple(Option(**option) for option in options), gold, subject, dataset)
 
 
 def _one(store: Store, query: str, key: int | str) -> tuple[Any, ...]:

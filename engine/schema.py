@@ -19,7 +19,14 @@ import duckdb
 from engine.errors import StoreError
 from engine.flags import FLAGS
 
-MIGRATIONS: tuple[str, ...] = ()
+MIGRATIONS: tuple[str, ...] = (
+    """
+    ALTER TABLE generations ADD COLUMN parent INTEGER;
+    ALTER TABLE generations ADD COLUMN fork INTEGER;
+    ALTER TABLE generations ADD COLUMN least_margin FLOAT;
+    ALTER TABLE positions ADD COLUMN margin FLOAT;
+    """,
+)
 """``MIGRATIONS[n - 1]`` is the SQL that brings a file of schema ``n`` to schema ``n + 1``.
 
 A step changes tables only: views and ``outcomes`` are made anew after it.
@@ -79,6 +86,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool
         else:
             for step in MIGRATIONS[found - 1 :]:
                 connection.execute(step)
+        for statement in _comments(_read("schema.sql")):
+            connection.execute(statement)
         _derive(connection)
         connection.execute(
             "UPDATE meta SET schema_version = ?, definitions = ''", [current_version()]
@@ -136,8 +145,6 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
         "INSERT INTO meta VALUES (?, '', ?, ?)",
         [current_version(), utc_now(), version("logitscope")],
     )
-    for statement in _comments(_read("schema.sql")):
-        connection.execute(statement)
 
 
 def _derive(connection: duckdb.DuckDBPyConnection) -> None:

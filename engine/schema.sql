@@ -15,7 +15,7 @@ CREATE TABLE meta (
 -- One row a run: a model asked questions in some formats and option orders.
 CREATE TABLE runs (
     run_id      INTEGER PRIMARY KEY,
-    kind        VARCHAR NOT NULL,       -- run, rerun, import
+    kind        VARCHAR NOT NULL,       -- run, rerun, edit (a prompt changed by hand), import
     name        VARCHAR NOT NULL,       -- what lists show
     model       VARCHAR NOT NULL,       -- folder or hub id
     source      VARCHAR NOT NULL,       -- the question file or hub dataset
@@ -27,7 +27,7 @@ CREATE TABLE runs (
     settings    JSON NOT NULL,          -- the whole plan: sampler, seed, formats, limit, ...
     model_info  JSON,                   -- engine.records.ModelInfo
     tokenizer   VARCHAR,                -- tokenizers.tokenizer
-    parent_run  INTEGER,                -- the run that a rerun repeats a part of
+    parent_run  INTEGER,                -- the run that a rerun or edit comes from
     started_at  TIMESTAMP NOT NULL,
     finished_at TIMESTAMP,
     message     VARCHAR                 -- why it stopped, in one sentence
@@ -98,14 +98,18 @@ CREATE TABLE continuations (
     is_greedy  BOOLEAN NOT NULL         -- every token is the likeliest at its position
 );
 
--- One row a probe and text that the model wrote.
+-- One row a probe and text that the model wrote. Extra samples and branches were asked by hand
+-- after the run; no reading or metric of the run counts them.
 CREATE TABLE generations (
     probe_id      INTEGER NOT NULL,
-    sample        INTEGER NOT NULL,     -- 0 is greedy, samples count from 1
-    kind          VARCHAR NOT NULL,     -- greedy, sample
+    sample        INTEGER NOT NULL,     -- 0 is greedy, samples count from 1, branches from -1 down
+    kind          VARCHAR NOT NULL,     -- greedy, sample; asked by hand later: extra, branch
     text          VARCHAR NOT NULL,     -- without the final stop token
     tokens        INTEGER,              -- the stop token included
-    finish_reason VARCHAR               -- stop, length, cancelled
+    finish_reason VARCHAR,              -- stop, length, cancelled
+    parent        INTEGER,              -- sample that a branch leaves
+    fork          INTEGER,              -- position of the branch's first token of its own
+    least_margin  FLOAT                 -- smallest margin of its positions
 );
 
 -- One row a written token, with the distribution it was taken from. To keep the file small,
@@ -125,7 +129,8 @@ CREATE TABLE positions (
     top_logprobs      FLOAT[] NOT NULL, -- their raw logprobs
     sampler_logprob   FLOAT,            -- logprob of the token after the sampler; NULL: greedy
     sampler_logsumexp FLOAT,            -- scaled logit minus this is the logprob after the sampler
-    sampler_cutoff    FLOAT             -- smallest scaled logit that the sampler kept
+    sampler_cutoff    FLOAT,            -- smallest scaled logit that the sampler kept
+    margin            FLOAT             -- distance of the two largest raw logits, nats
 );
 
 -- What each token id of a tokenizer stands for; positions hold ids only.
@@ -142,7 +147,7 @@ CREATE TABLE tokens (
 CREATE TABLE readings (
     probe_id   INTEGER NOT NULL,
     name       VARCHAR NOT NULL,        -- first_token, vocab_argmax, continuation, greedy_text, ...
-    sample     INTEGER,                 -- number of the sample, for sample_text
+    sample     INTEGER,                 -- generations.sample of sample_, extra_, branch_text
     status     VARCHAR NOT NULL,        -- option, several, none_of_these, refusal, dont_know, ...
     label      VARCHAR,                 -- the option, in the labels shown
     labels     VARCHAR[] NOT NULL,      -- where status is several

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.kernel import Kernel, Keys
-from engine.plans import CausalModel, Ids, PlainPlan, Plan, Session, SharedPlan
+from engine.plans import CausalModel, PlainPlan, Plan, Session, SharedPlan
+from engine.prefixes import Ids
 
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.5}
 """Largest logprob difference among likely tokens, nats; wrong attention is off by more."""
@@ -50,7 +51,7 @@ class Plans:
     def forget(self) -> None:
         """Drop what earlier prompts left to be used again."""
         if self.shared is not None:
-            self.shared.forget()
+            self.shared.prefixes.forget()
 
     def for_length(self, tokens: int) -> Plan:
         """The plan for a text of so many tokens."""

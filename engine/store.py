@@ -20,7 +20,15 @@ from engine import schema
 from engine.connections import Connections
 from engine.database import MEMORY, connect, lock, write_failure
 from engine.errors import StoreError
-from engine.rows import PROBE_TABLES, StoredProbe, probe_tables, question_table, token_table
+from engine.rows import (
+    PROBE_TABLES,
+    TEXT_TABLES,
+    StoredProbe,
+    probe_tables,
+    question_table,
+    text_tables,
+    token_table,
+)
 from engine.schema import utc_now
 from engine.snapshot import snapshot_open_file
 from engine.stored import Vocabularies
@@ -30,12 +38,12 @@ if TYPE_CHECKING:
 
     from engine.protocol import VocabularyEntry
     from engine.questions import Question
-    from engine.readings import Status
-    from engine.records import ModelInfo
+    from engine.readings import Reading, Status
+    from engine.records import Generation, ModelInfo
 
 __all__ = ["Store", "StoredProbe", "open_store"]
 
-RunKind = Literal["run", "rerun", "import"]
+RunKind = Literal["run", "rerun", "edit", "import"]
 RunStatus = Literal["running", "finished", "cancelled", "failed", "interrupted"]
 
 _LEFT_BEHIND = "The program that ran it ended before the run did."
@@ -145,7 +153,7 @@ class Store:
         """Begin a run.
 
         Args:
-            kind: ``run``, ``rerun`` or ``import``.
+            kind: ``run``, ``rerun``, ``edit`` or ``import``.
             name: What lists call it.
             model: Folder or hub id.
             source: Where the questions come from.
@@ -155,7 +163,7 @@ class Store:
             fingerprint: Hash of the plan, for :meth:`find_run`.
             settings: The whole plan as JSON.
             model_info: What was loaded.
-            parent_run: The run that a rerun repeats a part of.
+            parent_run: The run that a rerun or edit comes from.
 
         Returns:
             The run's id.
@@ -271,6 +279,29 @@ class Store:
                     f"{len(probes) - stored} probes ask questions that are not stored."
                 )
         return list(range(first, last + 1))
+
+    def add_texts(
+        self, probe_id: int, generations: Sequence[Generation], readings: Sequence[Reading]
+    ) -> None:
+        """Add texts that were asked for after the run to a probe; its outcomes stay as they are.
+
+        Raises:
+            StoreError: They can't be written, or the probe has a text of one of these indexes.
+        """
+        new = [generation.index for generation in generations]
+        with self._transaction():
+            taken = self._value(
+                "SELECT min(sample) FROM generations "
+                "WHERE probe_id = ? AND sample IN (SELECT unnest(?::INTEGER[]))",
+                [probe_id, new],
+            )
+            if taken is not None:
+                raise StoreError(
+                    f"Probe {probe_id} has a text number {taken} already.", "Ask for it again."
+                )
+            schemas = {name: self._schema(name) for name in TEXT_TABLES}
+            for name, table in text_tables([(probe_id, generations, readings)], schemas):
+                self._insert(name, table)
 
     # What a person adds
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _POSITION_COLUMNS = (
     "token_id, logprob, rank, entropy, logsumexp, unseen, top_ids, top_logprobs, "
-    "sampler_logprob, sampler_logsumexp, sampler_cutoff"
+    "sampler_logprob, sampler_logsumexp, sampler_cutoff, margin"
 )
 """In the order of the fields of :class:`Positions`."""
 
@@ -124,7 +124,7 @@ def override(reader: DuckDBPyConnection, probe_id: int) -> Reading | None:
 
 
 def generations(reader: DuckDBPyConnection, probe_id: int) -> tuple[Generation, ...]:
-    """Greedy text and samples with every position."""
+    """Greedy text, samples, branches, in this order, with every position."""
     rows = reader.execute(
         f"SELECT sample, {_POSITION_COLUMNS} FROM positions WHERE probe_id = ? "
         "ORDER BY sample, position",
@@ -141,9 +141,13 @@ def generations(reader: DuckDBPyConnection, probe_id: int) -> tuple[Generation, 
             text=row["text"],
             finish_reason=row["finish_reason"],
             positions=written.get(row["sample"], _positions([])),
+            parent=row["parent"],
+            fork=row["fork"],
         )
         for row in records(
-            reader, "FROM generations WHERE probe_id = ? ORDER BY sample", [probe_id]
+            reader,
+            "FROM generations WHERE probe_id = ? ORDER BY sample < 0, abs(sample)",
+            [probe_id],
         )
     )
 
@@ -196,8 +200,6 @@ def _structs(reader: DuckDBPyConnection, kind: type[T], table: str, probe_id: in
 
 
 def _positions(rows: Sequence[Sequence[Any]]) -> Positions:
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(8)]
-    raw, sampler = columns[:8], columns[8:]
-    if not sampler or None in sampler[0]:
-        return Positions(*raw)
-    return Positions(*raw, *sampler)
+    columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+    raw, optional = columns[:8] or [[] for _ in range(8)], columns[8:]
+    return Positions(*raw, *(None if None in column else column for column in optional))

@@ -62,6 +62,8 @@ WITH said AS (
             WHEN o.probe_id IS NOT NULL THEN 'override'
             WHEN s.greedy_status IS NOT NULL THEN 'reading'
         END AS text_source, -- reading, or override by a person
+        g.least_margin, -- smallest distance of two likeliest tokens in the greedy text, nats
+        r.model_info->>'dtype' AS dtype, -- number format that the model computed in
         s.hedged, -- the greedy text declines or doubts while endorsing an option
         len(list_filter(
             p.label_logprobs, lambda x: x = list_max(p.label_logprobs)

@@ -28,6 +28,8 @@ from engine.protocol import (
     Done,
     ErrorKind,
     Event,
+    Extend,
+    Extended,
     Failed,
     FirstToken,
     JobEvent,
@@ -42,12 +44,13 @@ from engine.protocol import (
     Rendered,
     Request,
     Shutdown,
+    Work,
     Wrote,
     decode_request,
     frame,
     read_frame,
 )
-from engine.records import Distribution, ProbeResult, ProbeSettings
+from engine.records import Distribution, Generation, ProbeResult, ProbeSettings
 
 if TYPE_CHECKING:
     from engine.model import LoadedModel
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
 
 OnFirst = Callable[[int, Distribution, list[float]], None]
 OnStep = Callable[[int, int, list[int | None]], None]
+Stopping = Callable[[], bool]
+"""Asked before every forward pass; what is urgent is done meanwhile. True ends the job."""
 
 
 class Backend(Protocol):
@@ -76,12 +81,23 @@ class Backend(Protocol):
         prompts: Sequence[RenderedPrompt],
         settings: ProbeSettings,
         *,
-        cancelled: Callable[[], bool],
+        batch_size: int,
+        keep: bool,
+        cancelled: Stopping,
         on_first: OnFirst | None,
         on_step: OnStep | None,
         on_note: Callable[[str], None],
     ) -> Iterator[tuple[int, ProbeResult]]:
         """Probe prompts with the loaded model; yields indexes and results as they finish."""
+
+    def extend(
+        self,
+        request: Extend,
+        *,
+        cancelled: Stopping,
+        on_step: Callable[[int, list[int | None]], None],
+    ) -> list[Generation]:
+        """Write more after a known prompt; nothing if cancelled."""
 
 
 class TorchBackend:
@@ -91,7 +107,6 @@ class TorchBackend:
         self._tokenizer: Tokenizer | None = None
         self._loaded: LoadedModel | None = None
         self._prober: Prober | None = None
-        self._batch_size = 0
 
     def load(self, request: Load, on_stage: Callable[[str], None]) -> Ready | None:
         """Load a model, or only its tokenizer."""
@@ -109,7 +124,6 @@ class TorchBackend:
         self._loaded = load_model(request, on_stage)
         self._tokenizer = self._loaded.tokenizer
         self._prober = Prober(self._loaded)
-        self._batch_size = request.batch_size
         return Ready(
             request.job, self._loaded.info, self._loaded.vocabulary, tuple(self._loaded.notes)
         )
@@ -119,7 +133,7 @@ class TorchBackend:
         from engine.prompt import render
 
         if self._tokenizer is None:
-            raise ModelError("No model is loaded.", "Load one first.")
+            raise _no_model()
         return render(
             item.question,
             item.question_id,
@@ -127,6 +141,7 @@ class TorchBackend:
             fmt,
             self._tokenizer,
             shots=item.shots,
+            edited=item.edited,
             window=self._loaded.info.window if self._loaded else None,
             max_new_tokens=max_new_tokens,
         )
@@ -136,7 +151,9 @@ class TorchBackend:
         prompts: Sequence[RenderedPrompt],
         settings: ProbeSettings,
         *,
-        cancelled: Callable[[], bool],
+        batch_size: int,
+        keep: bool,
+        cancelled: Stopping,
         on_first: OnFirst | None,
         on_step: OnStep | None,
         on_note: Callable[[str], None],
@@ -145,11 +162,43 @@ class TorchBackend:
         return self._ready_prober().probe(
             prompts,
             settings,
-            batch_size=self._batch_size,
+            batch_size=batch_size,
+            keep=keep,
             cancelled=cancelled,
             on_first=on_first,
             on_step=on_step,
             on_note=on_note,
+        )
+
+    def extend(
+        self,
+        request: Extend,
+        *,
+        cancelled: Stopping,
+        on_step: Callable[[int, list[int | None]], None],
+    ) -> list[Generation]:
+        """Draw samples, or follow a branch."""
+        from engine.extend import branch, draw_samples
+
+        if self._loaded is None:
+            raise _no_model()
+        if request.beginning:
+            text = branch(
+                self._loaded,
+                request,
+                request.settings,
+                request.beginning,
+                cancelled=cancelled,
+                on_step=on_step,
+            )
+            return [] if text is None else [text]
+        return draw_samples(
+            self._loaded,
+            request,
+            request.settings,
+            request.samples,
+            cancelled=cancelled,
+            on_step=on_step,
         )
 
     def check(self, prompt: RenderedPrompt, settings: ProbeSettings) -> None:
@@ -158,7 +207,7 @@ class TorchBackend:
 
     def _ready_prober(self) -> Prober:
         if self._prober is None:
-            raise ModelError("No model is loaded.", "Load one first.")
+            raise _no_model()
         return self._prober
 
 
@@ -167,6 +216,9 @@ class Worker:
 
     A job is *open* from the moment its request is read until its last event is sent. Sending and
     cancelling share a lock, so nothing but :class:`Done` can follow a :class:`Cancelled`.
+
+    Somebody waits for an *urgent* request: it is served before all others, and in the middle of a
+    probe that is not live, between two of its forward passes.
     """
 
     def __init__(self, connection: socket.socket, backend: Backend) -> None:
@@ -174,18 +226,33 @@ class Worker:
         self._backend = backend
         self._lock = threading.Lock()
         self._open: dict[int, threading.Event] = {}
-        self._requests: queue.SimpleQueue[Load | Render | Probe] = queue.SimpleQueue()
+        self._urgent: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self._others: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self._waiting = threading.Semaphore(0)
 
     def serve(self) -> NoReturn:
         """Work until told to stop or until the other end is closed."""
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         while True:
-            request = self._requests.get()
+            self._waiting.acquire()
             try:
-                last = self._work(request)
-            except Exception as error:
-                last = self._failure(request.job, None, error)
-            self._end(last)
+                request = self._urgent.get_nowait()
+            except queue.Empty:
+                request = self._others.get()
+            self._do(request)
+
+    def _serve_urgent(self) -> None:
+        """Do what is urgent, in the middle of something else."""
+        while not self._urgent.empty():
+            self._waiting.acquire()
+            self._do(self._urgent.get())
+
+    def _do(self, request: Work) -> None:
+        try:
+            last = self._work(request)
+        except Exception as error:
+            last = self._failure(request.job, None, error)
+        self._end(last)
 
     def _listen(self) -> None:
         """Read requests; ends the process when there is nothing more to read."""
@@ -210,7 +277,8 @@ class Worker:
         else:
             with self._lock:
                 self._open[request.job] = threading.Event()
-            self._requests.put(request)
+            (self._urgent if _is_urgent(request) else self._others).put(request)
+            self._waiting.release()
 
     def _cancel(self, job: int) -> None:
         with self._lock:
@@ -219,7 +287,7 @@ class Worker:
                 cancelled.set()
                 self._write(Cancelled(job))
 
-    def _work(self, request: Load | Render | Probe) -> JobEvent:
+    def _work(self, request: Work) -> JobEvent:
         """Do one job; returns its last event."""
         if self._open[request.job].is_set():
             return Done(request.job)
@@ -231,11 +299,22 @@ class Worker:
             fmt = _by_name(request.formats)[request.item.format]
             prompt = self._backend.render(request.item, fmt, request.max_new_tokens)
             return Rendered(request.job, request.item.key, prompt)
+        if isinstance(request, Extend):
+            return self._extend(request)
         self._probe(request)
         return Done(request.job)
 
+    def _extend(self, request: Extend) -> JobEvent:
+        job = request.job
+        written = self._backend.extend(
+            request,
+            cancelled=self._open[job].is_set,
+            on_step=lambda step, token_ids: self._emit(Wrote(job, 0, step, token_ids)),
+        )
+        return Extended(job, tuple(written))
+
     def _probe(self, request: Probe) -> None:
-        job, cancelled = request.job, self._open[request.job].is_set
+        job, is_set = request.job, self._open[request.job].is_set
         prompts, keys = self._render_all(request)
         if not prompts:
             return
@@ -246,10 +325,16 @@ class Worker:
         def on_step(index: int, step: int, token_ids: list[int | None]) -> None:
             self._emit(Wrote(job, keys[index], step, token_ids))
 
+        def cancelled() -> bool:
+            self._serve_urgent()
+            return is_set()
+
         results = self._backend.probe(
             prompts,
             request.settings,
-            cancelled=cancelled,
+            batch_size=request.batch_size,
+            keep=request.live,
+            cancelled=is_set if request.live else cancelled,
             on_first=on_first if request.live else None,
             on_step=on_step if request.live else None,
             on_note=lambda sentence: self._emit(Note(job, sentence)),
@@ -306,6 +391,14 @@ class Worker:
             self._connection.sendall(frame(event))
         except ConnectionError:
             _exit(0)
+
+
+def _is_urgent(request: Work) -> bool:
+    return isinstance(request, Render | Extend) or (isinstance(request, Probe) and request.live)
+
+
+def _no_model() -> ModelError:
+    return ModelError("No model is loaded.", "Load one first.")
 
 
 def _by_name(formats: Sequence[PromptFormat]) -> dict[str, PromptFormat]:

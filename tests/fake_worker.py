@@ -33,12 +33,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import FormatError, ModelError
 from engine.formats import PromptFormat
-from engine.protocol import Load, ProbeItem, Ready, VocabularyEntry
+from engine.protocol import Extend, Load, ProbeItem, Ready, VocabularyEntry
 from engine.records import (
     Continuation,
     ContinuationKind,
@@ -84,6 +85,10 @@ TEXTS = (
     "I would say either {label} or {other}.",
     "it depends on the question and the answer to the question and the answer to the question",
 )
+
+
+BRANCH = " I think the answer is A."
+"""What every branch goes on with."""
 
 
 def fake_command(*arguments: str) -> tuple[str, ...]:
@@ -140,7 +145,7 @@ class FakeBackend:
         text = "\n".join(
             [*(f"{shot.text}\nAnswer: {shot.gold}\n" for shot in item.shots), question.text, *lines]
         )
-        text += "\nAnswer:"
+        text = item.edited or f"{text}\nAnswer:"
         token_ids = encode(text)
         kinds: tuple[ContinuationKind, ...] = ("label", "text")
         continuations = [
@@ -179,6 +184,8 @@ class FakeBackend:
         prompts: Sequence[RenderedPrompt],
         settings: ProbeSettings,
         *,
+        batch_size: int,
+        keep: bool,
         cancelled: Callable[[], bool],
         on_first: OnFirst | None,
         on_step: OnStep | None,
@@ -199,6 +206,40 @@ class FakeBackend:
                     on_step(index, step, list(column))
             yield index, result
 
+    def extend(
+        self,
+        request: Extend,
+        *,
+        cancelled: Callable[[], bool],
+        on_step: Callable[[int, list[int | None]], None],
+    ) -> list[Generation]:
+        if cancelled():
+            return []
+        self._misbehave(request.question_id)
+        item = self._items.get((request.question_id, request.order, request.format))
+        labels = item.question.labels if item is not None else tuple("ABCD")
+        key = f"{request.question_id}/{request.order}/{request.format}"
+        greedy = _wanted(_text(labels, f"{key}/greedy"))
+        rows = functools.partial(_row, key, greedy, [encode(label)[0] for label in labels])
+        if request.beginning:
+            text = decode(request.beginning) + BRANCH
+            written = _generation(rows, text, 0, request.settings)
+            generations = [msgspec.structs.replace(written, kind="branch")]
+        else:
+            generations = [
+                _generation(
+                    rows,
+                    _text(labels, f"{key}/{request.settings.seed}/{sample}"),
+                    sample,
+                    request.settings,
+                )
+                for sample in request.samples
+            ]
+        written_ids = [generation.positions.token_ids for generation in generations]
+        for step, column in enumerate(itertools.zip_longest(*written_ids)):
+            on_step(step, list(column))
+        return generations
+
     def _misbehave(self, question_id: str) -> None:
         if self._options.delay:
             time.sleep(self._options.delay)
@@ -215,9 +256,10 @@ class FakeBackend:
     def _result(self, prompt: RenderedPrompt, settings: ProbeSettings) -> ProbeResult:
         item = self._items[prompt.question_id, prompt.order, prompt.format]
         key = f"{prompt.question_id}/{prompt.order}/{prompt.format}"
-        texts = [self._text(item, f"{key}/greedy")]
+        labels = item.question.labels
+        texts = [_text(labels, f"{key}/greedy")]
         texts += [
-            self._text(item, f"{key}/{settings.seed}/{sample}")
+            _text(labels, f"{key}/{settings.seed}/{sample}")
             for sample in range(1, settings.samples + 1)
         ]
         rows = functools.partial(_row, key, _wanted(texts[0]), prompt.label_ids)
@@ -239,12 +281,12 @@ class FakeBackend:
             seconds=0.01,
         )
 
-    def _text(self, item: ProbeItem, key: str) -> str:
-        labels = item.question.labels
-        draw = _seed(key)
-        return TEXTS[draw % len(TEXTS)].format(
-            label=labels[draw // 64 % len(labels)], other=labels[(draw // 64 + 1) % len(labels)]
-        )
+
+def _text(labels: Sequence[str], key: str) -> str:
+    draw = _seed(key)
+    return TEXTS[draw % len(TEXTS)].format(
+        label=labels[draw // 64 % len(labels)], other=labels[(draw // 64 + 1) % len(labels)]
+    )
 
 
 def _seed(key: str) -> int:
@@ -329,6 +371,7 @@ def _generation(
         else None,
         sampler_logsumexps=[total for _, total, _ in columns] if sample else None,
         sampler_cutoffs=[cutoff for _, _, cutoff in columns] if sample else None,
+        margins=[float(cut.top_logprobs[0] - cut.top_logprobs[1]) for cut in cuts],
     )
     return Generation(
         kind="sample" if sample else "greedy",

@@ -147,9 +147,9 @@ def test_alone_and_in_any_batch_the_same(family: str, penalty: float) -> None:
     loaded = tiny_loaded(family)
     prompts = tiny_prompts()
     together = probe(loaded, prompts, settings)
-    loaded.plans.shared._prefixes.clear()
+    loaded.plans.shared.prefixes.forget()
     alone = [probe(loaded, [prompt], settings)[0] for prompt in prompts]
-    assert not loaded.plans.shared._prefixes
+    assert not loaded.plans.shared.prefixes.texts
     reverse = probe(loaded, prompts[::-1], settings, batch_size=2)[::-1]
     for other in (reverse, alone):
         for one, two in zip(together, other, strict=True):
@@ -170,9 +170,9 @@ def test_a_known_prefix_is_used_again_and_changes_nothing() -> None:
     shared = loaded.plans.shared
     assert isinstance(shared, SharedPlan)
     cold = probe(loaded, prompts)
-    assert [len(prefix) for prefix in shared._prefixes] == [20]
+    assert [len(prefix) for prefix in shared.prefixes.texts] == [20]
     warm = probe(loaded, prompts[:1])
-    assert [len(prefix) for prefix in shared._prefixes] == [20]
+    assert [len(prefix) for prefix in shared.prefixes.texts] == [20]
     assert same_choices(cold[0], warm[0])
     assert_exact(tiny_model(), prompts[0], warm[0])
 
@@ -296,7 +296,7 @@ class Full:
     def prepare(self, prompts) -> None:
         self._plan.prepare(prompts)
 
-    def prefill(self, prompts) -> Session:
+    def prefill(self, prompts, *, keep=False) -> Session:
         if len(prompts) > self._room:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
         return self._plan.prefill(prompts)
@@ -322,7 +322,7 @@ def test_not_even_one_prompt_fits() -> None:
 
 def test_other_errors_are_not_taken_for_memory() -> None:
     class Broken(Full):
-        def prefill(self, prompts) -> Session:
+        def prefill(self, prompts, *, keep=False) -> Session:
             raise RuntimeError("sizes must match")
 
     loaded = tiny_loaded()
@@ -395,7 +395,7 @@ def test_beyond_a_changing_rotary_scale_the_plain_plan_takes_over() -> None:
         def prepare(self, prompts) -> None:
             used.append(len(prompts[0]))
 
-        def prefill(self, prompts) -> Session:
+        def prefill(self, prompts, *, keep=False) -> Session:
             return loaded.plans.plain.prefill(prompts)
 
     spied = replace(limited, plans=replace(limited.plans, plain=Spy()))

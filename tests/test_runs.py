@@ -20,6 +20,7 @@ from engine.client import WorkerClient
 from engine.errors import FormatError, LogitscopeError, ModelError, QuestionError, StoreError
 from engine.execution import RATE_WINDOW, RunProgress, _Rate
 from engine.flags import FLAGS
+from engine.followups import rerun
 from engine.formats import PromptFormat, load_format
 from engine.perturb import reorder
 from engine.planning import CHUNK, RunPlan, check_weights
@@ -28,7 +29,7 @@ from engine.questions import Question
 from engine.readings import Reading, read_probe
 from engine.records import ProbeSettings, SamplerSettings
 from engine.rows import StoredProbe
-from engine.runs import execute, plan_run, probe_one, render_one, rerun
+from engine.runs import execute, plan_run, probe_one, render_one
 from engine.store import Store, open_store
 from tests.fake_worker import fake_command
 

@@ -14,10 +14,11 @@ import pytest
 from engine.client import WorkerClient
 from engine.errors import ModelError
 from engine.execution import RunProgress
+from engine.followups import rerun
 from engine.planning import RunPlan
 from engine.protocol import Cancelled, Done, Event, FirstToken, Probe, Wrote
 from engine.records import ProbeSettings
-from engine.runs import execute, plan_run, probe_one, render_one, rerun
+from engine.runs import execute, plan_run, probe_one, render_one
 from engine.store import Store, open_store
 from tests.test_runs import answers, assert_whole, fetch, write_questions
 

@@ -144,7 +144,7 @@ class Live:
             self._session.run_ended(ended)
 
     def _rerun(self, probe_id: int) -> None:
-        from engine.runs import rerun
+        from engine.followups import rerun
 
         post = self._session.post
         post(RerunStarted(probe_id))

@@ -314,7 +314,11 @@ INDIRECT: tuple[tuple[str, Rule], ...] = (
 
 
 def read_answer(
-    text: str, options: Mapping[str, str] | Sequence[Option], *, finished: bool = True
+    text: str,
+    options: Mapping[str, str] | Sequence[Option],
+    *,
+    finished: bool = True,
+    thinking: bool = False,
 ) -> Answer:
     """Read what a reply answers.
 
@@ -322,6 +326,7 @@ def read_answer(
         text: The reply, exactly as the model wrote it.
         options: Label to text, or the question's options.
         finished: Whether the model ended the reply itself; False where a token limit cut it.
+        thinking: Whether the prompt ends in a think tag, so that the reply begins inside a block.
 
     Returns:
         The answer; its labels are always among the options.
@@ -329,9 +334,10 @@ def read_answer(
     if not isinstance(options, Mapping):
         options = {option.label: option.text for option in options}
     index = _index(tuple(options.items()))
-    reply = prepare(text)
+    reply = prepare(text, thinking=thinking)
     if reply.open_think:
-        return Answer("truncated", rule="open think block", span=reply.open_think)
+        tag = reply.open_think if any(reply.open_think) else None
+        return Answer("truncated", rule="open think block", span=tag)
     answer = _read(View(reply, reply.turn_end, index, finished=finished))
     if answer.status in ("unparsed", "truncated") and reply.turn_end < len(reply.text):
         answer = _read(View(reply, len(reply.text), index, finished=finished))

@@ -54,7 +54,8 @@ class Reply(NamedTuple):
         marked: The same with its markup still in place.
         turn_end: Where in ``text`` the model begins to write the next question or turn itself,
             otherwise the length. Base models do not stop; what follows is about another question.
-        open_think: Start and end in the original of a think tag that never closes, or None.
+        open_think: Start and end in the original of a think tag that never closes, both 0 where
+            the prompt holds it, or None.
         offset: Characters left out at the beginning.
         cut: Place in ``text`` from which characters of the middle are left out.
         left_out: How many.
@@ -76,13 +77,18 @@ class Reply(NamedTuple):
         return position + self.offset + (self.left_out if position >= self.cut else 0)
 
 
-def prepare(original: str) -> Reply:
+def prepare(original: str, *, thinking: bool = False) -> Reply:
     """Fold, blank and shorten a reply.
 
     Thinking is stripped up to the last end tag (lm-evaluation-harness#3675, #3322): a trace that
     quotes a tag must not end early.
+
+    Args:
+        original: The reply.
+        thinking: Whether the prompt ends in a think tag, so that the reply begins inside a block.
     """
-    offset, open_think = 0, None
+    offset = 0
+    open_think = (0, 0) if thinking else None
     for tag in _THINK.finditer(original):
         if tag.lastgroup:
             offset, open_think = tag.end(), None

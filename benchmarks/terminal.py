@@ -1,0 +1,149 @@
+"""A program in a pseudo-terminal of its own, and a clock on what it writes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+_QUIET = 0.05
+"""Seconds without output after which an answer is over."""
+_PATIENCE = 120.0
+"""Seconds that a text on the screen is waited for."""
+_DEAF = 5.0
+"""Seconds after which a key has had no answer."""
+
+KEYS = {
+    "up": b"\x1b[A",
+    "down": b"\x1b[B",
+    "right": b"\x1b[C",
+    "left": b"\x1b[D",
+    "enter": b"\r",
+    "escape": b"\x1b",
+    "tab": b"\t",
+    "ctrl+u": b"\x15",
+}
+"""What a terminal sends for the keys that are no character."""
+
+
+class Answer(NamedTuple):
+    """Seconds from a key until the first byte of the answer, and until its last."""
+
+    first: float
+    last: float
+
+
+class Terminal:
+    """Starts a program in a terminal.
+
+    Args:
+        command: The program and its arguments.
+        environment: Its environment, whole.
+        columns: Width.
+        rows: Height.
+
+    Attributes:
+        seen: Everything the program has written.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        columns: int = 140,
+        rows: int = 45,
+    ) -> None:
+        self.seen = b""
+        self._screen, inside = pty.openpty()
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._started = time.perf_counter()
+        self._process = subprocess.Popen(
+            command,
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(inside)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def wait_for(self, text: str, patience: float = _PATIENCE) -> float:
+        """Wait until a text has been written; what was written before does not count twice.
+
+        Returns:
+            Seconds since the program was started.
+
+        Raises:
+            TimeoutError: It has not, or the program has ended.
+        """
+        wanted = text.encode()
+        limit = time.perf_counter() + patience
+        while wanted not in self.seen:
+            if not self._read(max(0.0, limit - time.perf_counter())):
+                raise TimeoutError(f"{text!r} did not appear; last: {self.seen[-2000:]!r}")
+        self.seen = self.seen.partition(wanted)[2]
+        return time.perf_counter() - self._started
+
+    def press(self, key: str) -> Answer:
+        """Press a key and wait until the program has answered.
+
+        Args:
+            key: A name in :data:`KEYS`, or a character.
+
+        Raises:
+            TimeoutError: It says nothing.
+        """
+        self.settle()
+        pressed = time.perf_counter()
+        os.write(self._screen, KEYS.get(key) or key.encode())
+        if not self._read(_DEAF):
+            raise TimeoutError(f"{key} has no answer")
+        first = last = time.perf_counter()
+        while self._read(_QUIET) and last - pressed < _DEAF:
+            last = time.perf_counter()
+        return Answer(first - pressed, last - pressed)
+
+    def type(self, text: str) -> None:
+        """Write characters without waiting for an answer."""
+        os.write(self._screen, text.encode())
+
+    def settle(self) -> None:
+        """Wait until nothing is written, for a second at most."""
+        limit = time.perf_counter() + 1
+        while self._read(_QUIET) and time.perf_counter() < limit:
+            pass
+
+    def close(self) -> None:
+        """End the program."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._screen)
+
+    def _read(self, patience: float) -> bytes:
+        """What is written next; empty where nothing is in time or the program has ended."""
+        if not select.select([self._screen], [], [], patience)[0]:
+            return b""
+        try:
+            read = os.read(self._screen, 1 << 16)
+        except OSError:  # Linux says so once the other side is closed.
+            return b""
+        self.seen += read
+        return read
