@@ -1,8 +1,9 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+BENCHMARKS := probe_vs_lm_eval probe_vs_generate roofline scaling latency
 
-.PHONY: demo test check screenshots clean
+.PHONY: demo test check screenshots bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/logitscope
@@ -19,6 +20,9 @@ check: $(VENV)/.developed
 screenshots: $(VENV)/.developed
 	$(BIN)/python -m docs.make_screenshots
 
+bench: $(VENV)/.benched
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -27,6 +31,10 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.developed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.benched: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 clean:

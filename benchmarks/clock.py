@@ -28,7 +28,7 @@ def timed(work: Callable[[], T], device: torch.device = CPU) -> tuple[T, float]:
         before = time.process_time()
         result = work()
         return result, time.process_time() - before
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
     start.record()
     result = work()

@@ -84,7 +84,10 @@ SELECT
     'greedy',
     'The answer is ' || chr(65 + pick(5, i, 0)) || ', because ' || md5(i::VARCHAR),
     $tokens,
-    'stop'
+    'stop',
+    NULL,
+    NULL,
+    random() / 10
 FROM range($first, $last) t(i)
 """
 
@@ -132,7 +135,8 @@ SELECT
     list_reverse_sort([round(-14 * random(), 4) FOR _ IN range(20)]),
     CASE WHEN k % 2 = 1 THEN ln(random()) END,
     CASE WHEN k % 2 = 1 THEN round(12 + 5 * random(), 4) END,
-    CASE WHEN k % 2 = 1 THEN round(5 * random(), 4) END
+    CASE WHEN k % 2 = 1 THEN round(5 * random(), 4) END,
+    round(4 * random(), 4)
 FROM range($first, $last) t(i), range($tokens) u(k)
 """
 

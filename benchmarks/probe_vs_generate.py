@@ -5,9 +5,8 @@
 The script is what one writes without the probe: a ``generate`` call for the greedy texts, one with
 ``num_return_sequences=8`` for the samples, both with the logits of every step so that every
 token's logprob can be read off, and a forward pass over prompt and option for every scored letter
-and option text. Each of the three gets the best of several batch sizes, and the script multiplies
-with the same packed weights as the probe. The probe also returns the top 20, entropy and rank of
-every token. Times are processor time of one thread.
+and option text. Each of the three gets the best of several batch sizes. The probe also returns the
+top 20, entropy and rank of every token. Times are processor time of one thread.
 """
 
 from __future__ import annotations
@@ -48,7 +47,6 @@ class Script:
 
 def ask_script(job: Workload, case: Case) -> Script:
     """Everything through transformers, each part at its best batch size."""
-    job.loaded.model.set_attn_implementation("sdpa")
     prompts = [prompt.token_ids for prompt in job.prompts]
     scored = [
         (prompt.token_ids, known.token_ids)
@@ -86,7 +84,7 @@ def generate(
     written: Written = []
     for batch in _batches(prompts, size):
         ids, mask = _left_padded(batch, stop[0])
-        output = job.loaded.model.generate(
+        output = job.stock.generate(
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=new_tokens,
@@ -123,7 +121,7 @@ def score(
         ids, mask = _left_padded([[*scored[at][0], *scored[at][1]] for at in batch], 0)
         longest = max(map(len, options))
         positions = (mask.cumsum(1) - 1).clamp_(min=0)
-        logits = job.loaded.model(
+        logits = job.stock(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,

@@ -10,16 +10,16 @@ four. Times are processor time of one thread, because the machine may be busy wi
 
 from __future__ import annotations
 
-import argparse
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
-from benchmarks.report import Report
+from benchmarks.clock import timed
+from benchmarks.command import begin, parser
 from benchmarks.workload import Workload, workload
 from engine.probe import Prober
 from engine.records import ProbeResult, ProbeSettings, SamplerSettings
@@ -69,13 +69,6 @@ class Harness:
     seconds: dict[str, float]
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """A result and the processor time it took."""
-    before = time.process_time()
-    result = work()
-    return result, time.process_time() - before
-
-
 def ask_harness(job: Workload, case: Case) -> Harness:
     """Everything through the harness, each part at its best batch size."""
     from lm_eval.api.instance import Instance
@@ -114,12 +107,10 @@ def ask_harness(job: Workload, case: Case) -> Harness:
     }
     answers: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    model = job.loaded.model
-    model.set_attn_implementation("sdpa")
     for size in case.batch_sizes:
-        lm = HFLM(pretrained=model, tokenizer=job.loaded.tokenizer, batch_size=size)
+        lm = HFLM(pretrained=job.stock, tokenizer=job.loaded.tokenizer, batch_size=size)
         for name, part in parts.items():
-            answers[name], took = timed(lambda part=part, lm=lm: part(lm))
+            answers[name], took = timed(partial(part, lm), job.loaded.model.device)
             seconds[name] = min(took, seconds.get(name, took))
     in_fours = {
         name: [answers[name][at : at + 4] for at in range(0, len(answers[name]), 4)]
@@ -131,13 +122,16 @@ def ask_harness(job: Workload, case: Case) -> Harness:
 def ask_probe(job: Workload, case: Case) -> tuple[list[ProbeResult], float]:
     """Everything through the probe, twice; returns the faster time."""
     settings = ProbeSettings(SAMPLES, case.new_tokens, sampler=SAMPLER)
-    seconds = []
+    seconds, device = [], job.loaded.model.device
     for _ in range(2):
-        prober = Prober(job.loaded)
         job.loaded.plans.forget()
-        found, took = timed(lambda prober=prober: dict(prober.probe(job.prompts, settings)))
+        found, took = timed(partial(_everything, Prober(job.loaded), job, settings), device)
         seconds.append(took)
     return [found[at] for at in range(len(job.prompts))], min(seconds)
+
+
+def _everything(prober: Prober, job: Workload, settings: ProbeSettings) -> dict[int, ProbeResult]:
+    return dict(prober.probe(job.prompts, settings))
 
 
 @dataclass(frozen=True)
@@ -186,19 +180,18 @@ def compare(harness: Harness, probed: Sequence[ProbeResult]) -> Agreement:
 
 def main() -> None:
     """Measure the cases and print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--size", action="append", help="only cases of this model")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    report = Report("probe_vs_lm_eval", __doc__ or "")
+    command = parser(__doc__ or "")
+    command.add_argument("--size", help="only cases of this model; keeps no results")
+    options = command.parse_args()
+    options.quick = options.quick or options.size is not None
+    report = begin("probe_vs_lm_eval", __doc__ or "", options)
     table = report.table(
         "model", "dtype", "shots", "new tokens", "prompts", "probe s/question",
         "harness s/question", "ratio", "letters", "texts", "per token", "same greedy text",
     )  # fmt: skip
-    for case in CASES:
-        if options.size and case.size not in options.size:
-            continue
+    quick = (Case("s6m", 0, 8, 4, batch_sizes=(4,)),)
+    sized = tuple(case for case in CASES if case.size == options.size)
+    for case in sized or (quick if options.quick else CASES):
         job = workload(case.size, questions=case.questions, shots=case.shots, dtype=case.dtype)
         probed, ours = ask_probe(job, case)
         harness = ask_harness(job, case)

@@ -18,10 +18,6 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from benchmarks.workload import Workload
-from engine.probe import Prober
-from engine.records import ProbeSettings
-
 PRODUCTS = "matrix products"
 ATTENTION = "attention"
 SAMPLING = "top-k and sampling"
@@ -49,33 +45,28 @@ _RANGES = {
 """Functions of the engine where they are called by name, and the part that each does."""
 
 
-def spent(job: Workload, count: int, settings: ProbeSettings) -> dict[str, float]:
-    """Seconds of each part while the first ``count`` questions of a job are probed together.
+def spent(probe: Callable[[], None], device: torch.device) -> dict[str, float]:
+    """Seconds of each part of a probe.
 
     On the CPU this is the time of the operations and of the Python between them; on a GPU the
     time of the kernels that the operations started.
+
+    Args:
+        probe: Probes, not for the first time.
+        device: Where the model is.
     """
-    prober = Prober(job.loaded)
-    on_gpu = job.loaded.model.device.type == "cuda"
-
-    def ask() -> None:
-        job.loaded.plans.forget()
-        for _ in prober.probe(job.prompts[:count], settings, batch_size=count):
-            pass
-
-    ask()
+    on_gpu = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     with _labelled(), profile(activities=activities) as profiler:
         with record_function(REST):
-            ask()
+            probe()
         if on_gpu:
             torch.cuda.synchronize()
     seconds = dict.fromkeys(PARTS, 0.0)
     for event in profiler.events() or ():
         part = _part(event)
         if part is not None:
-            own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
-            seconds[part] += own / 1e6
+            seconds[part] += _own(event, on_gpu=on_gpu) / 1e6
     return seconds
 
 
@@ -99,7 +90,7 @@ def _ranged(function: Callable[..., Any], part: str) -> Callable[..., Any]:
 
 def _part(event: FunctionEvent) -> str | None:
     """The part that an event belongs to; None outside of the probe and for what a GPU reports."""
-    if event.device_type != torch.autograd.DeviceType.CPU:
+    if event.device_type.name != "CPU":
         return None
     around: FunctionEvent | None = event
     while around is not None:
@@ -109,3 +100,11 @@ def _part(event: FunctionEvent) -> str | None:
             return str(around.name)
         around = around.cpu_parent
     return None
+
+
+def _own(event: FunctionEvent, *, on_gpu: bool) -> float:
+    """Microseconds of an event without those inside it."""
+    if not on_gpu:
+        return float(event.self_cpu_time_total)
+    # A range is reported on the GPU as well, in the guise of one long kernel of its name.
+    return float(sum(kernel.duration for kernel in event.kernels if kernel.name not in PARTS))

@@ -118,7 +118,7 @@ def shared_tokens(prompts: Sequence[RenderedPrompt]) -> int:
 @contextmanager
 def nothing_shared() -> Iterator[None]:
     """No prefix is computed apart: every prompt is computed whole."""
-    with mock.patch.object(SharedPlan, "prepare", lambda plan, prompts: None):
+    with mock.patch.object(SharedPlan, "prepare"):
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -13,11 +14,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
+import psutil
+
 _QUIET = 0.05
 """Seconds without output after which an answer is over."""
 _PATIENCE = 120.0
-"""Seconds that a text on the screen is waited for."""
-_DEAF = 5.0
+"""Seconds that something on the screen is waited for."""
+_DEAF = 30.0
 """Seconds after which a key has had no answer."""
 
 KEYS = {
@@ -48,9 +51,6 @@ class Terminal:
         environment: Its environment, whole.
         columns: Width.
         rows: Height.
-
-    Attributes:
-        seen: Everything the program has written.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Terminal:
         columns: int = 140,
         rows: int = 45,
     ) -> None:
-        self.seen = b""
+        self._unread = b""
         self._screen, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._started = time.perf_counter()
@@ -73,6 +73,7 @@ class Terminal:
             env=environment,
             start_new_session=True,
         )
+        self._usage = psutil.Process(self._process.pid)
         os.close(inside)
 
     def __enter__(self) -> Self:
@@ -81,25 +82,41 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def wait_for(self, text: str, patience: float = _PATIENCE) -> float:
-        """Wait until a text has been written; what was written before does not count twice.
+    @property
+    def age(self) -> float:
+        """Seconds since the program was started."""
+        return time.perf_counter() - self._started
+
+    @property
+    def processor_time(self) -> float:
+        """Seconds of processor time that the program has used so far, without its children."""
+        times = self._usage.cpu_times()
+        return times.user + times.system
+
+    def wait_for(self, pattern: str, patience: float = _PATIENCE) -> str:
+        """Wait until the program writes something; each text is found once.
+
+        Args:
+            pattern: A regular expression.
+            patience: Seconds.
 
         Returns:
-            Seconds since the program was started.
+            Its first group, or all of it.
 
         Raises:
-            TimeoutError: It has not, or the program has ended.
+            TimeoutError: It does not, or has ended.
         """
-        wanted = text.encode()
         limit = time.perf_counter() + patience
-        while wanted not in self.seen:
+        while (found := re.search(pattern.encode(), self._unread)) is None:
             if not self._read(max(0.0, limit - time.perf_counter())):
-                raise TimeoutError(f"{text!r} did not appear; last: {self.seen[-2000:]!r}")
-        self.seen = self.seen.partition(wanted)[2]
-        return time.perf_counter() - self._started
+                raise TimeoutError(f"no {pattern!r} on the screen; last: {self._unread[-2000:]!r}")
+        self._unread = self._unread[found.end() :]
+        return found[found.re.groups and 1].decode()
 
     def press(self, key: str) -> Answer:
         """Press a key and wait until the program has answered.
+
+        What was written before is forgotten: :meth:`wait_for` goes on from the key.
 
         Args:
             key: A name in :data:`KEYS`, or a character.
@@ -108,6 +125,7 @@ class Terminal:
             TimeoutError: It says nothing.
         """
         self.settle()
+        self._unread = b""
         pressed = time.perf_counter()
         os.write(self._screen, KEYS.get(key) or key.encode())
         if not self._read(_DEAF):
@@ -145,5 +163,5 @@ class Terminal:
             read = os.read(self._screen, 1 << 16)
         except OSError:  # Linux says so once the other side is closed.
             return b""
-        self.seen += read
+        self._unread += read
         return read

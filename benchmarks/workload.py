@@ -6,6 +6,7 @@ are scaled to the entropy of a language model's, because sampling costs what the
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -64,9 +65,17 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Workload:
-    """A model and what it is asked."""
+    """A model and what it is asked.
+
+    Attributes:
+        loaded: The model as the probe uses it.
+        stock: The same weights, untouched, for what the probe is compared with.
+        prompts: The questions.
+        shots: Worked examples in every prompt.
+    """
 
     loaded: LoadedModel
+    stock: Any
     prompts: tuple[RenderedPrompt, ...]
     shots: int
 
@@ -105,7 +114,8 @@ def workload(
         for question in lengthened(load_questions(source), questions)
     )
     model = random_model(shape, dtype, device, prompts[0].token_ids)
-    return Workload(describe(model, tokenizer, name=size), prompts, shots)
+    stock = copy.deepcopy(model)
+    return Workload(describe(model, tokenizer, name=size), stock, prompts, shots)
 
 
 def lengthened(questions: Sequence[Question], wanted: int) -> list[Question]:

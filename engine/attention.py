@@ -16,7 +16,7 @@ calls :func:`cascade_attention`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -40,11 +40,12 @@ class Grid:
     Args:
         counts: Tokens of each grid row; a flat row holds them one row after the other.
         device: Where the indices live.
+        multiple: The width is a multiple of this.
     """
 
-    def __init__(self, counts: Sequence[int], device: torch.device) -> None:
+    def __init__(self, counts: Sequence[int], device: torch.device, multiple: int = 1) -> None:
         self.rows = len(counts)
-        self.width = max(counts)
+        self.width = -(-max(counts) // multiple) * multiple
         self.even = min(counts) == self.width
         self.counts = torch.tensor(counts, device=device)
         filled = torch.arange(self.width, device=device) < self.counts[:, None]
@@ -83,22 +84,29 @@ class Prompts:
         prefix: For each layer the prefix's keys, one row; empty without a prefix.
         prefix_length: Tokens of the prefix.
         suffix: For each layer the prompts' own keys, padded on the right.
+        multiple: The width of every grid is a multiple of this.
     """
 
     lengths: Tensor
     prefix: dict[int, Keys] = field(default_factory=dict)
     prefix_length: int = 0
     suffix: dict[int, Keys] = field(default_factory=dict)
+    multiple: int = 1
+
+    @property
+    def width(self) -> int:
+        """Tokens of the longest prompt after the prefix, padding included."""
+        return -(-int(self.lengths.max()) // self.multiple) * self.multiple
 
     def rows(self, index: slice | Tensor) -> Prompts:
         """Some of the prompts; a slice shares the keys, indices copy them."""
-        lengths = self.lengths[index]
-        longest = int(lengths.max())
-        suffix = {
-            layer: Keys(*(states[index][:, :, :longest] for states in kv))
+        some = replace(self, lengths=self.lengths[index], suffix={})
+        width = some.width
+        some.suffix = {
+            layer: Keys(*(states[index][:, :, :width] for states in kv))
             for layer, kv in self.suffix.items()
         }
-        return Prompts(lengths, self.prefix, self.prefix_length, suffix)
+        return some
 
 
 class Pass(Protocol):
@@ -122,7 +130,7 @@ class PromptPass:
 
     def __init__(self, prompts: Prompts, positions: Tensor) -> None:
         self._prompts = prompts
-        self._grid = Grid(prompts.lengths.tolist(), positions.device)
+        self._grid = Grid(prompts.lengths.tolist(), positions.device, prompts.multiple)
         self._parts = _SharedParts(prompts, self._grid, positions)
 
     def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
@@ -150,7 +158,7 @@ class ForcedPass:
     def __init__(
         self, prompts: Prompts, counts: Sequence[int], branches: Tensor, positions: Tensor
     ) -> None:
-        self._grid = Grid(counts, positions.device)
+        self._grid = Grid(counts, positions.device, prompts.multiple)
         self._parts = _SharedParts(prompts, self._grid, positions)
         self._branches = self._grid.spread_ids(branches)
         self._masks: dict[int | None, Tensor] = {}
@@ -183,7 +191,7 @@ class DecodePass:
 
     def _arrange(self) -> None:
         counts = torch.bincount(self._owners, minlength=len(self._prompts.lengths))
-        self._grid = Grid(counts.tolist(), self._owners.device)
+        self._grid = Grid(counts.tolist(), self._owners.device, self._prompts.multiple)
         self._ends = self._prompts.lengths[self._owners] + self._prompts.prefix_length
 
     def advance(self) -> Tensor:
@@ -276,8 +284,7 @@ class _SharedParts:
         return self._masks[part, window]
 
     def _prompt_mask(self, window: int | None) -> Tensor | None:
-        lengths = self._prompts.lengths
-        width = int(lengths.max())
+        lengths, width = self._prompts.lengths, self._prompts.width
         if window is None and int(lengths.min()) == width:
             return None
         at = torch.arange(width, device=lengths.device)

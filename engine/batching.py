@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from engine.canonical import width
 from engine.memory import free_memory
 from engine.records import ProbeSettings
 from engine.rendered import RenderedPrompt
@@ -109,20 +110,26 @@ def batches(
         Lists of indices into ``prompts``; longest prompts of a family first, so that a batch that
         doesn't fit shows early.
     """
-    families: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index in indices:
-        families[prompts[index].token_ids[:_FAMILY_PREFIX]].append(index)
-    rest: list[int] = []
-    large: list[list[int]] = []
-    for family in families.values():
-        if len(family) < _FAMILY_SIZE:
-            rest += family
-        else:
-            large.append(family)
-    for family in [*large, rest]:
+    for family in _families(prompts, indices, settings):
         family.sort(key=lambda index: -len(prompts[index].token_ids))
         while family:
             next_ones = [prompts[index] for index in family[:_MOST]]
             count = size or workload.batch_size(next_ones, settings)
             yield family[:count]
             family = family[count:]
+
+
+def _families(
+    prompts: Sequence[RenderedPrompt], indices: Sequence[int], settings: ProbeSettings
+) -> list[list[int]]:
+    """Prompts that are batched among themselves."""
+    families: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index in indices:
+        prompt = prompts[index]
+        ids = prompt.token_ids
+        families[(width(len(ids)),) if settings.canonical else ids[:_FAMILY_PREFIX]].append(index)
+    if settings.canonical:
+        return list(families.values())
+    large = [family for family in families.values() if len(family) >= _FAMILY_SIZE]
+    rest = [index for family in families.values() if len(family) < _FAMILY_SIZE for index in family]
+    return [*large, rest]

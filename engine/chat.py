@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.errors import FormatError
-from engine.rendered import PromptWarning
+from engine.rendered import PromptWarning, opens_thinking
 from engine.tokens import Tokenizer
 
 Message = dict[str, str]
@@ -103,7 +103,7 @@ def _template_warnings(template: str, text: str) -> list[PromptWarning]:
     if "enable_thinking" in template:
         message = "The chat template can open a thinking block; it was told not to."
         warnings.append(PromptWarning("thinking-off", message))
-    if text.rstrip().endswith("<think>"):
+    if opens_thinking(text):
         message = "The chat template opens a thinking block, so the first token is no answer."
         warnings.append(PromptWarning("thinking-open", message))
     formats = re.findall(r"strftime_now\(\s*['\"](.+?)['\"]\s*\)", template)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 import torch
-from torch import Tensor
 
+from engine.canonical import one_thread
 from engine.errors import OutOfMemory
 from engine.generate import Generator
 from engine.memory import ran_out
 from engine.model import LoadedModel
-from engine.plans import Plan, Session
+from engine.plans import Plan
 from engine.records import Generation, ProbeSettings
 from engine.rendered import Asked
 
@@ -51,11 +51,12 @@ def draw_samples(
         OutOfMemory: They don't fit together.
     """
 
-    def write(plan: Plan) -> Generator:
+    def write(plan: Plan, check: Callable[[], None]) -> Generator:
+        check()
         session = plan.prefill([asked.token_ids], keep=True)
         return Generator(session, [asked], settings, loaded.info.stop_ids, numbers)
 
-    return _written(loaded, asked, settings.max_new_tokens, write, cancelled, on_step)
+    return _written(loaded, asked, settings, settings.max_new_tokens, write, cancelled, on_step)
 
 
 @torch.inference_mode()
@@ -85,28 +86,28 @@ def branch(
         OutOfMemory: There is not even room for this.
     """
 
-    def write(plan: Plan) -> Generator:
-        before = _logits_before(plan.prefill([asked.token_ids], keep=True), beginning)
+    def write(plan: Plan, check: Callable[[], None]) -> Generator:
+        check()
+        prompt = plan.prefill([asked.token_ids], keep=True)
+        check()
+        before = torch.cat([prompt.first, *prompt.follow([[beginning]])])
+        check()
         session = plan.prefill([[*asked.token_ids, *beginning]], keep=True)
         generator = Generator(session, [asked], settings, loaded.info.stop_ids, [0])
         generator.begin_with(torch.tensor(beginning, device=before.device), before)
         return generator
 
     limit = len(beginning) + settings.max_new_tokens
-    written = _written(loaded, asked, limit, write, cancelled, on_step)
+    written = _written(loaded, asked, settings, limit, write, cancelled, on_step)
     return next((msgspec.structs.replace(text, kind="branch") for text in written), None)
-
-
-def _logits_before(session: Session, beginning: Sequence[int]) -> Tensor:
-    """Logits before each token of a beginning, [tokens, vocabulary]."""
-    return torch.cat([session.first, *session.follow([[beginning]])])
 
 
 def _written(
     loaded: LoadedModel,
     asked: Asked,
+    settings: ProbeSettings,
     longest: int,
-    make: Callable[[Plan], Generator],
+    make: Callable[[Plan, Callable[[], None]], Generator],
     cancelled: Callable[[], bool],
     on_step: OnStep | None,
 ) -> list[Generation]:
@@ -120,11 +121,11 @@ def _written(
         if on_step is not None:
             on_step(step, newest[0])
 
-    plan = loaded.plan_for(asked, longest)
+    plan = loaded.plan_for(asked, longest, canonical=settings.canonical)
     try:
-        check_cancelled()
-        generator = make(plan)
-        generator.run(check_cancelled, tell)
+        with one_thread(settings.canonical):
+            generator = make(plan, check_cancelled)
+            generator.run(check_cancelled, tell)
     except _Cancelled:
         return []
     except (MemoryError, RuntimeError) as error:

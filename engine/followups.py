@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.client import WorkerClient
-from engine.errors import CancelledError, LogitscopeError, StoreError
+from engine.errors import CancelledError, LogitscopeError, ModelError, StoreError
 from engine.planning import (
     PlannedProbe,
     RunPlan,
@@ -23,10 +23,11 @@ from engine.planning import (
     record_run,
     weights_hash,
 )
-from engine.protocol import Extend, Extended, Failed, JobEvent, Loading, Note, Ready, Wrote
+from engine.protocol import Extend, Extended, Failed, JobEvent, Load, Loading, Note, Ready, Wrote
 from engine.questions import Option, Question
 from engine.readings import read_text
 from engine.records import Generation
+from engine.rendered import opens_thinking
 from engine.runs import check_same_model, decode_plan
 from engine.single import ask_one
 from engine.store import Store, StoredProbe
@@ -54,6 +55,35 @@ class Edited(msgspec.Struct, frozen=True):
     ready: Ready
 
 
+def model_of(store: Store, probe_id: int) -> Load:
+    """What loads the model that answered a stored probe.
+
+    Raises:
+        LogitscopeError: Nothing says how the probe was made, so nothing can be asked of it.
+    """
+    return _Known(store, probe_id).plan.load
+
+
+def token_called(store: Store, probe_id: int, text: str) -> int:
+    """The id of the token of a probe's model that stands for a text, blanks included.
+
+    Raises:
+        LogitscopeError: No token is that text; one of its ids must be named instead.
+    """
+    found = store.reader().execute(
+        "SELECT min(token_id) FROM tokens JOIN runs USING (tokenizer) JOIN probes USING (run_id) "
+        "WHERE probe_id = ? AND (raw = ? OR (special AND piece = ?))",
+        [probe_id, text.encode(), text],
+    )
+    ((token_id,),) = found.fetchall()
+    if token_id is None:
+        raise LogitscopeError(
+            f"No token of the model is {text!r}.",
+            "A token often begins with a blank; its id names it too.",
+        )
+    return int(token_id)
+
+
 def rerun(
     store: Store,
     probe_id: int,
@@ -61,6 +91,7 @@ def rerun(
     *,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
+    busy_with: str = "",
 ) -> int:
     """Ask the question of a stored probe again, live, exactly as it was asked.
 
@@ -73,6 +104,7 @@ def rerun(
         client: Whose worker is asked; started where it is not running.
         on_event: See :data:`OnEvent`.
         stop: Gives up when set; then nothing is stored.
+        busy_with: The model that a run is at work with; then no other is loaded.
 
     Returns:
         The id of the new probe.
@@ -81,7 +113,7 @@ def rerun(
         LogitscopeError: The probe was not made here, can't be repeated, or ``stop`` was set.
     """
     known = _Known(store, probe_id)
-    ready = _load(client, known.plan, on_event, stop)
+    ready = _load(client, known.plan, on_event, stop, busy_with)
     probe = ask_one(
         client, known.plan, known.planned, ready, live=True, on_event=on_event, stop=stop
     )
@@ -97,6 +129,7 @@ def ask_edited(
     *,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
+    busy_with: str = "",
 ) -> Edited:
     """Ask the question of a stored probe with its prompt changed by hand; nothing is stored.
 
@@ -107,6 +140,7 @@ def ask_edited(
         client: Whose worker is asked; started where it is not running.
         on_event: See :data:`OnEvent`.
         stop: Gives up when set.
+        busy_with: As for :func:`rerun`.
 
     Raises:
         LogitscopeError: The prompt is empty, the probe was not made here, or ``stop`` was set.
@@ -114,7 +148,7 @@ def ask_edited(
     if not prompt:
         raise LogitscopeError("The prompt is empty.", "Write something for the model to go on.")
     known = _Known(store, probe_id, edited=prompt)
-    ready = _load(client, known.plan, on_event, stop)
+    ready = _load(client, known.plan, on_event, stop, busy_with)
     probe = ask_one(
         client, known.plan, known.planned, ready, live=True, on_event=on_event, stop=stop
     )
@@ -134,6 +168,7 @@ def more_samples(
     *,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
+    busy_with: str = "",
 ) -> list[int]:
     """Draw more samples of a stored probe, numbered on from those that it has.
 
@@ -146,6 +181,7 @@ def more_samples(
         client: Whose worker is asked; started where it is not running.
         on_event: See :data:`OnEvent`.
         stop: Gives up when set; then nothing is stored.
+        busy_with: As for :func:`rerun`.
 
     Returns:
         Their numbers.
@@ -159,7 +195,7 @@ def more_samples(
     known = _Known(store, probe_id)
     (last,) = _one(store, "SELECT max(sample) FROM generations WHERE probe_id = ?", probe_id)
     numbers = tuple(range((last or 0) + 1, (last or 0) + 1 + count))
-    written = known.extend(client, on_event, stop, samples=numbers)
+    written = known.extend(client, on_event, stop, busy_with, samples=numbers)
     known.store([msgspec.structs.replace(text, kind="extra") for text in written])
     return list(numbers)
 
@@ -174,6 +210,7 @@ def branch(
     *,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
+    busy_with: str = "",
 ) -> int:
     """Take another token at one place of a stored text and let the model go on greedily.
 
@@ -186,6 +223,7 @@ def branch(
         client: Whose worker is asked; started where it is not running.
         on_event: See :data:`OnEvent`.
         stop: Gives up when set; then nothing is stored.
+        busy_with: As for :func:`rerun`.
 
     Returns:
         Index of the branch.
@@ -210,7 +248,7 @@ def branch(
             f"Token {token_id} is what the text has there.", "Choose another one to branch off."
         )
     known = _Known(store, probe_id)
-    (text,) = known.extend(client, on_event, stop, beginning=(*ids[:-1], token_id))
+    (text,) = known.extend(client, on_event, stop, busy_with, beginning=(*ids[:-1], token_id))
     (lowest,) = _one(store, "SELECT min(sample) FROM generations WHERE probe_id = ?", probe_id)
     index: int = min(0, lowest) - 1
     known.store([msgspec.structs.replace(text, index=index, parent=sample, fork=position)])
@@ -247,6 +285,7 @@ class _Known:
                 "Probe the question anew with: logitscope run",
             ) from error
         question = _question(store, question_id)
+        self._prompt = edited or prompt
         self._made_with = plan
         self.plan = msgspec.structs.replace(
             plan,
@@ -265,6 +304,7 @@ class _Known:
         client: WorkerClient,
         on_event: OnEvent,
         stop: threading.Event | None,
+        busy_with: str,
         *,
         samples: tuple[int, ...] = (),
         beginning: tuple[int, ...] = (),
@@ -278,8 +318,13 @@ class _Known:
                 f"The tokens of the prompt of probe {self._probe_id} are unknown."
             )
         check_weights(self._made_with)
-        ready = _load(client, self.plan, on_event, stop)
+        ready = _load(client, self.plan, on_event, stop, busy_with)
         check_same_model(self._store, self.run_id, ready.model)
+        size = ready.model.vocab_size
+        if any(not 0 <= token_id < size for token_id in beginning):
+            raise LogitscopeError(
+                f"The model has no token {beginning[-1]}.", f"Its tokens are 0 to {size - 1}."
+            )
         item = self.planned.item
         request = Extend(
             client.next_job(),
@@ -302,13 +347,28 @@ class _Known:
 
     def store(self, texts: Sequence[Generation]) -> None:
         """Add texts to the probe, read by the answer ladder."""
-        readings = [read_text(self.planned.item.question, text) for text in texts]
+        thinking = opens_thinking(self._prompt)
+        question = self.planned.item.question
+        readings = [read_text(question, text, thinking=thinking) for text in texts]
         self._store.add_texts(self._probe_id, texts, readings)
 
 
 def _load(
-    client: WorkerClient, plan: RunPlan, on_event: OnEvent, stop: threading.Event | None
+    client: WorkerClient,
+    plan: RunPlan,
+    on_event: OnEvent,
+    stop: threading.Event | None,
+    busy_with: str,
 ) -> Ready:
+    """Have the model loaded; beside a run, only make sure that it is."""
+    if busy_with:
+        ready = client.loaded(plan.load)
+        if ready is None:
+            raise ModelError(
+                f"{plan.model} can't be asked now: a run keeps {busy_with} busy.",
+                "Wait until the run is done, or cancel it.",
+            )
+        return ready
     ready = client.load(plan.load, lambda stage: on_event(Loading(0, stage)), stop)
     if ready is None:
         raise _cancelled()

@@ -57,14 +57,25 @@ class Kernel:
             causal: Whether query i sees keys 0 to i only; excludes ``mask``.
         """
         if query.device.type == "cpu" and self.softcap is None:
-            return Part(
-                *torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-                    query, kv.keys, kv.values, 0.0, causal, attn_mask=mask, scale=self.scale
-                )
-            )
+            if query.shape[2] == 1 and mask is None and query.dtype == torch.float32:
+                return self._attend_by_products(query, kv, mask)
+            return self._attend_by_flash(query, kv, mask, causal)
         if causal:
             mask = additive(causal_mask(query.shape[2], None, query.device), query.dtype)
         return self._attend_by_products(query, kv, mask)
+
+    def _attend_by_flash(self, query: Tensor, kv: Keys, mask: Tensor | None, causal: bool) -> Part:
+        """Attend on a CPU with the kernel of torch that also returns logsumexps.
+
+        Heads that share keys are queries of one head where every query sees the same keys.
+        """
+        rows, heads, tokens, size = query.shape
+        shared = not causal and (mask is None or mask.shape[2] == 1)
+        packed = query.reshape(rows, kv.keys.shape[1], -1, size) if shared else query
+        output, logsumexp = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            packed, kv.keys, kv.values, 0.0, causal, attn_mask=mask, scale=self.scale
+        )
+        return Part(output.reshape(rows, heads, tokens, -1), logsumexp.reshape(rows, heads, tokens))
 
     def _attend_by_products(self, query: Tensor, kv: Keys, mask: Tensor | None) -> Part:
         """Attend on any device with matrix products in float32, some queries at a time."""
@@ -94,7 +105,7 @@ class Kernel:
             sums.append(self.sinks.float().view(1, -1, 1).expand_as(sums[0]))
         if len(sums) == 1:
             return parts[0].output.transpose(1, 2).contiguous()
-        weights = torch.softmax(torch.stack(sums), 0).unsqueeze(-1)
+        weights = torch.softmax(torch.stack(sums, -1), -1).movedim(-1, 0).unsqueeze(-1)
         merged = parts[0].output * weights[0]
         for part, weight in zip(parts[1:], weights[1:], strict=False):
             merged += part.output * weight

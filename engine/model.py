@@ -59,7 +59,7 @@ class LoadedModel:
     plans: Plans
     position_limit: int | None
 
-    def plan_for(self, asked: Asked, after: int) -> Plan:
+    def plan_for(self, asked: Asked, after: int, *, canonical: bool = False) -> Plan:
         """The plan that serves a prompt and ``after`` tokens behind it exactly.
 
         Raises:
@@ -75,7 +75,7 @@ class LoadedModel:
                 f"and the model has positions for {self.position_limit}.",
                 "Use fewer shots or fewer new tokens.",
             )
-        return self.plans.for_length(longest)
+        return self.plans.for_length(longest, canonical=canonical)
 
 
 def load_tokenizer(name: str, revision: str | None = None) -> Any:

@@ -171,11 +171,17 @@ class SharedPlan:
         """The keys of some prompts, and the logits after each."""
         prefix, start = self.prefixes.longest(prompts[0][: common(prompts)])
         lengths = self._model.tensor([len(prompt) - start for prompt in prompts])
-        batch = Prompts(lengths=lengths, prefix=prefix, prefix_length=start)
-        positions = self._model.tensor(_chain([range(start, len(prompt)) for prompt in prompts]))
-        ids = self._model.tensor(_chain([prompt[start:] for prompt in prompts]))
-        cascade = PromptPass(batch, positions)
-        return batch, self._model.flat(ids, positions, lengths.cumsum(0) - 1, cascade)
+        batch = Prompts(lengths, prefix, start)
+        return batch, compute_prompts(self._model, batch, prompts)
+
+
+def compute_prompts(model: CausalModel, batch: Prompts, prompts: Sequence[Ids]) -> Tensor:
+    """Compute the keys of prompts behind their prefix; returns the logits after each."""
+    start = batch.prefix_length
+    positions = model.tensor(_chain([range(start, len(prompt)) for prompt in prompts]))
+    ids = model.tensor(_chain([prompt[start:] for prompt in prompts]))
+    last = batch.lengths.cumsum(0) - 1
+    return model.flat(ids, positions, last, PromptPass(batch, positions))
 
 
 class SharedSession:
@@ -195,22 +201,25 @@ class SharedSession:
         counts = [sum(len(ids) - 1 for ids in of_prompt) for of_prompt in forced]
         for piece in _pieces(counts, _LOGITS // self.first.shape[1]):
             if sum(counts[piece]):
-                yield self._follow(piece, forced[piece], counts[piece])
+                lengths = self._lengths[piece]
+                yield self._follow(self._prompts.rows(piece), lengths, forced[piece])
 
     def _follow(
-        self, piece: slice, forced: Sequence[Sequence[Ids]], counts: Sequence[int]
+        self, prompts: Prompts, lengths: Sequence[int], forced: Sequence[Sequence[Ids]]
     ) -> Tensor:
+        """One forward pass over the continuations of some prompts of these lengths."""
         ids: list[int] = []
         positions: list[int] = []
         branches: list[int] = []
-        for length, of_prompt in zip(self._lengths[piece], forced, strict=True):
+        for length, of_prompt in zip(lengths, forced, strict=True):
             for number, continuation in enumerate(of_prompt):
                 fed = continuation[:-1]
                 ids += fed
                 positions += range(length, length + len(fed))
                 branches += [number] * len(fed)
         at = self._model.tensor(positions)
-        cascade = ForcedPass(self._prompts.rows(piece), counts, self._model.tensor(branches), at)
+        counts = [sum(len(ids) - 1 for ids in of_prompt) for of_prompt in forced]
+        cascade = ForcedPass(prompts, counts, self._model.tensor(branches), at)
         wanted = torch.arange(len(ids), device=at.device)
         return self._model.flat(self._model.tensor(ids), at, wanted, cascade)
 

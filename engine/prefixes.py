@@ -72,7 +72,8 @@ def common(texts: Sequence[Ids], spare: int = 1) -> int:
     """Length of the beginning that all texts share, leaving ``spare`` tokens to each."""
     ordered = sorted(map(tuple, texts))
     first, last = ordered[0], ordered[-1]
-    differ = (at for at, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1)
+    pairs = enumerate(zip(first, last, strict=False))
+    differ = (at for at, (one, other) in pairs if one != other)
     return max(0, min(next(differ, len(first)), min(map(len, texts)) - spare))
 
 

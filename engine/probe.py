@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.batching import Workload, batches
+from engine.canonical import one_thread
 from engine.errors import OutOfMemory
 from engine.generate import Generator
 from engine.memory import ran_out
@@ -122,7 +123,8 @@ class Prober:
         """Every batch with the plan it is computed by."""
         by_plan: dict[Plan, list[int]] = {}
         for index, prompt in enumerate(prompts):
-            plan = self._loaded.plan_for(prompt, _after(prompt, settings))
+            after = _after(prompt, settings)
+            plan = self._loaded.plan_for(prompt, after, canonical=settings.canonical)
             by_plan.setdefault(plan, []).append(index)
         for plan, indices in by_plan.items():
             size = plan.prompts_at_once or batch_size
@@ -132,7 +134,8 @@ class Prober:
     def _attempt(self, plan: Plan, batch: Sequence[int], job: _Job) -> list[ProbeResult] | None:
         """Probe one batch; None where memory ran out."""
         try:
-            return self._probe_batch(plan, batch, job)
+            with one_thread(job.settings.canonical):
+                return self._probe_batch(plan, batch, job)
         except (MemoryError, RuntimeError) as error:
             if not ran_out(error):
                 raise

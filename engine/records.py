@@ -25,7 +25,7 @@ Status = Literal[
     "unparsed",
 ]
 
-LADDER_VERSION = 1
+LADDER_VERSION = 2
 """Of the rules in :mod:`engine.answers`: goes up with every change that can read a reply
 differently. It stands here because asking for it must not compile them."""
 
@@ -58,6 +58,9 @@ class ProbeSettings(msgspec.Struct, frozen=True):
         seed: Together with question id, order and sample index it fixes all sampling noise.
         continuations: Whether the option continuations are scored.
         generations: Whether anything is generated at all.
+        canonical: Whether every prompt is computed in shapes that depend on nothing but itself, so
+            that on a CPU it gives the same numbers, to the bit, alone and in any batch. Costs time,
+            most of it where prompts share a long beginning, which is then computed for each.
     """
 
     samples: int = 8
@@ -67,6 +70,7 @@ class ProbeSettings(msgspec.Struct, frozen=True):
     seed: int = 0
     continuations: bool = True
     generations: bool = True
+    canonical: bool = False
 
 
 class Distribution(msgspec.Struct, frozen=True):

@@ -94,3 +94,8 @@ class RenderedPrompt(msgspec.Struct, frozen=True):
     shots: int
     dropped_tokens: int
     warnings: tuple[PromptWarning, ...]
+
+
+def opens_thinking(prompt: str) -> bool:
+    """Whether a prompt ends in a think tag, so that what follows begins inside the block."""
+    return prompt.rstrip().endswith("<think>")

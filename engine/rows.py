@@ -24,7 +24,14 @@ TEXT_TABLES = ("generations", "positions", "readings")
 PROBE_TABLES = ("probes", "spellings", "continuations", *TEXT_TABLES)
 """The tables that storing a probe fills."""
 
-ROUNDED = ("entropy", "logsumexp", "top_logprobs", "sampler_logsumexp", "sampler_cutoff")
+ROUNDED = (
+    "entropy",
+    "logsumexp",
+    "top_logprobs",
+    "sampler_logsumexp",
+    "sampler_cutoff",
+    "margin",
+)
 """Columns of ``positions`` that are rounded, see schema.sql."""
 
 DECIMALS = 4

@@ -13,6 +13,7 @@ depend on how a sort breaks ties.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,13 +21,13 @@ import torch
 from torch import Tensor
 
 from engine.records import SamplerSettings
-from engine.reduce import Reduced, row_blocks, top_k
+from engine.reduce import Likely, Reduced, about_top, likely_of, row_blocks, top_k
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, None))
 """Shifts and multipliers of splitmix64 (Steele, Lea and Flood 2014)."""
-_CANDIDATES = 256
-"""Candidates that a nucleus is looked for in before the whole vocabulary is."""
+_CANDIDATES = 512
+"""About how many tokens a nucleus is looked for in before the whole vocabulary is."""
 _DEPTH = 24.0
 """How many nats deep :func:`_nucleus_cutoff` tells tokens apart by bins."""
 _GROUP = 64
@@ -96,6 +97,11 @@ class Drawn:
     logsumexps: Tensor
     cutoffs: Tensor
 
+    def put(self, rows: Tensor, drawn: Drawn) -> None:
+        """Write draws over those of some rows."""
+        for mine, new in zip(vars(self).values(), vars(drawn).values(), strict=True):
+            mine[rows] = new
+
 
 class Sampler:
     """Draws tokens under fixed settings."""
@@ -128,79 +134,150 @@ class Sampler:
             seen: [draws, n] token ids of prompt and text so far, in any order and repeated at
                 will; needed where :attr:`penalizes`.
         """
-        tokens = torch.empty_like(rows)
-        values = logits.new_empty(3, len(rows))
-        for block in row_blocks(len(rows), logits):
-            scaled = logits.index_select(0, rows[block])
-            best, ids = reduced.values[block], reduced.ids[block]
-            if self.penalizes and seen is not None:
-                scaled = penalize(scaled, seen[block], self.settings.repetition_penalty)
-                best, ids = top_k(scaled, ids.shape[1])
-            if self.settings.temperature != 1.0:
-                scaled, best = scaled / self.settings.temperature, best / self.settings.temperature
-            tokens[block], values[:, block] = self._draw(scaled, best, ids, keys[block], step)
-        logprobs, logsumexps, cutoffs = values
-        return Drawn(tokens, logprobs, logsumexps, cutoffs)
+        if not self.penalizes or seen is None:
+            return self._draw(logits, rows, likely_of(reduced, logits.shape[1]), keys, step)
+        drawn = []
+        for some in row_blocks(len(rows), logits):
+            penalized = penalize(logits[rows[some]], seen[some], self.settings.repetition_penalty)
+            likely = about_top(penalized, reduced.ids.shape[1])
+            every = torch.arange(len(penalized), device=rows.device)
+            drawn.append(self._draw(penalized, every, likely, keys[some], step))
+        return _joined(drawn)
 
-    def _draw(
-        self, scaled: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int
-    ) -> tuple[Tensor, Tensor]:
-        """Tokens [rows] and (logprob, logsumexp, cutoff) [3, rows] of one block."""
+    def _draw(self, logits: Tensor, rows: Tensor, likely: Likely, keys: Tensor, step: int) -> Drawn:
+        """As :meth:`draw`, from logits that no penalty changes any more.
+
+        Args:
+            logits: [rows, vocabulary].
+            rows: [draws].
+            likely: For each draw likely tokens of its row.
+            keys: [draws].
+            step: Number of the generated token.
+        """
         if self.settings.top_k == 0 and self.settings.top_p >= 1.0:
-            return _draw_from_all(scaled, scaled.amin(-1), best, ids, keys, step)
-        cutoff, certain = self._cutoff(scaled, best)
+            return self._draw_from_all(logits, rows, likely, keys, step)
+        totals = self._totals(logits, rows, likely)
+        drawn, certain = self._draw_from_kept(likely, totals, keys, step)
+        more = (~certain).nonzero().squeeze(1)
+        if more.numel():
+            drawn.put(
+                more, self._draw_with_more(logits, rows[more], totals[more], keys[more], step)
+            )
+        return drawn
+
+    def _draw_with_more(
+        self, logits: Tensor, rows: Tensor, totals: Tensor, keys: Tensor, step: int
+    ) -> Drawn:
+        """As :meth:`_draw` where the likely tokens were too few: with more, then with all."""
+        wanted = max(_CANDIDATES, 2 * self.settings.top_k)
+        likely = _about_top_of(logits, rows, wanted)
+        drawn, certain = self._draw_from_kept(likely, totals, keys, step)
+        more = (~certain).nonzero().squeeze(1)
+        if not more.numel():
+            return drawn
+        rest = likely.rows(more)
+        if self.settings.top_k:
+            everything = Likely(*torch.sort(logits[rows[more]], descending=True), rest.edge)
+            everything.edge.fill_(-torch.inf)
+            drawn.put(more, self._draw_from_kept(everything, totals[more], keys[more], step)[0])
+        else:
+            drawn.put(more, self._draw_from_all(logits, rows[more], rest, keys[more], step))
+        return drawn
+
+    def _draw_from_kept(
+        self, likely: Likely, totals: Tensor, keys: Tensor, step: int
+    ) -> tuple[Drawn, Tensor]:
+        """Draw from what the sampler keeps of some likely tokens.
+
+        Returns:
+            What is drawn, and for each draw whether the sampler keeps no other tokens, without
+            which the draw means nothing.
+        """
+        best, edge = likely.values / self.settings.temperature, likely.edge
+        cutoff, certain = self._cutoff(best, edge / self.settings.temperature, totals)
+        width = int((best >= cutoff.unsqueeze(1)).sum(1).max())
+        best, ids = best[:, :width], likely.ids[:, :width]
         kept = best >= cutoff.unsqueeze(1)
         scores = (best + _gumbel(_hash(keys, step, ids))).masked_fill_(~kept, -torch.inf)
         winner = scores.argmax(1, keepdim=True)
-        tokens = ids.gather(1, winner).squeeze(1)
-        logsumexp = torch.logsumexp(best.masked_fill(~kept, -torch.inf), -1)
+        # In float64 a sum does not depend on how many cut tokens stand behind the kept ones.
+        shifted = (best - best[:, :1]).masked_fill_(~kept, -torch.inf)
+        logsumexp = best[:, 0] + shifted.double().exp_().sum(1).log_().float()
         logprob = best.gather(1, winner).squeeze(1) - logsumexp
-        values = torch.stack([logprob, logsumexp, cutoff])
-        more = (~certain).nonzero().squeeze(1)
-        if more.numel():
-            tokens[more], values[:, more] = self._draw_with_more(
-                scaled[more], best[more], ids[more], keys[more], step
-            )
-        return tokens, values
+        return Drawn(ids.gather(1, winner).squeeze(1), logprob, logsumexp, cutoff), certain
 
-    def _draw_with_more(
-        self, scaled: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int
-    ) -> tuple[Tensor, Tensor]:
-        """As :meth:`_draw` where the candidates were too few: with more, or without any."""
-        if self.settings.top_k or best.shape[1] < _CANDIDATES:
-            best, ids = top_k(scaled, max(_CANDIDATES, 8 * best.shape[1]))
-            return self._draw(scaled, best, ids, keys, step)
-        cutoff = _nucleus_cutoff(scaled, self.settings.top_p)
-        nucleus = scaled.masked_fill(scaled < cutoff.unsqueeze(1), -torch.inf)
-        return _draw_from_all(nucleus, cutoff, best, ids, keys, step)
+    def _cutoff(self, best: Tensor, edge: Tensor, totals: Tensor) -> tuple[Tensor, Tensor]:
+        """Smallest kept scaled logit of each draw, judged by its likely tokens.
 
-    def _cutoff(self, scaled: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
-        """Smallest kept scaled logit of each row, judged by its largest ``best``.
+        Args:
+            best: [draws, n] scaled logits, largest first.
+            edge: [draws] every token with a larger scaled logit is among them.
+            totals: [draws] logsumexp of all scaled logits.
 
         Returns:
-            Cutoffs [rows], and whether ``best`` was enough to be certain: everything at or above
+            Cutoffs [draws], and whether ``best`` was enough to be certain: everything at or above
             the cutoff, ties included, is among it.
         """
-        if best.shape[1] == scaled.shape[1]:
-            edge = torch.full_like(best[:, 0], -torch.inf)
-        else:
-            edge = best[:, -1]
         if self.settings.top_k:
-            last = min(self.settings.top_k, best.shape[1]) - 1
-            floor = best[:, last]
-            total = torch.logsumexp(best.masked_fill(best < floor.unsqueeze(1), -torch.inf), -1)
+            floor = best[:, min(self.settings.top_k, best.shape[1]) - 1]
+            totals = torch.logsumexp(best.masked_fill(best < floor.unsqueeze(1), -torch.inf), -1)
             certain = floor > edge
         else:
             floor = best[:, -1]
-            total = torch.logsumexp(scaled, -1)
             certain = torch.ones_like(floor, dtype=torch.bool)
         if self.settings.top_p < 1.0:
-            weights = (best - total.unsqueeze(1)).double().exp()
-            before = weights.cumsum(1) - weights
+            weights = (best - totals.unsqueeze(1)).double().exp()
+            reached = weights.cumsum(1)
+            before = reached - weights
+            if not self.settings.top_k:
+                certain = (reached[:, -1] >= self.settings.top_p) | edge.isneginf()
             inside = (before < self.settings.top_p) & (best >= floor.unsqueeze(1))
             inside[:, 0] = True
             floor = best.gather(1, inside.sum(1, keepdim=True) - 1).squeeze(1)
         return floor, certain & (floor > edge)
+
+    def _totals(self, logits: Tensor, rows: Tensor, likely: Likely) -> Tensor:
+        """Logsumexp of all scaled logits, [draws]."""
+        largest = logits.new_zeros(len(logits))
+        largest[rows] = likely.values[:, 0]
+        largest /= self.settings.temperature
+        totals = torch.empty_like(largest)
+        for block in row_blocks(len(logits), logits):
+            most = largest[block].unsqueeze(1)
+            shifted = torch.add(-most, logits[block], alpha=1 / self.settings.temperature)
+            totals[block] = shifted.exp_().sum(1).log_()
+        return (totals + largest)[rows]
+
+    def _draw_from_all(
+        self, logits: Tensor, rows: Tensor, likely: Likely, keys: Tensor, step: int
+    ) -> Drawn:
+        """Draw where the whole vocabulary matters; [draws] likely tokens are where to begin."""
+        drawn = []
+        for some in row_blocks(len(rows), logits):
+            scaled = logits[rows[some]] / self.settings.temperature
+            best = likely.values[some] / self.settings.temperature
+            edge = likely.edge[some] / self.settings.temperature
+            cutoff = scaled.amin(1)
+            if self.settings.top_p < 1.0:
+                cutoff = _nucleus_cutoff(scaled, self.settings.top_p)
+                scaled.masked_fill_(scaled < cutoff.unsqueeze(1), -torch.inf)
+            ids, some_keys = likely.ids[some], keys[some]
+            drawn.append(_draw_from_all(scaled, cutoff, best, ids, edge, some_keys, step))
+        return _joined(drawn)
+
+
+def _about_top_of(logits: Tensor, rows: Tensor, wanted: int) -> Likely:
+    """Likely tokens of some rows, repeated at will; most of them are not copied first."""
+    used, which = torch.unique(rows, return_inverse=True)
+    if 2 * len(used) > len(logits):
+        return about_top(logits, wanted).rows(rows)
+    return about_top(logits[used], wanted).rows(which)
+
+
+def _joined(drawn: Sequence[Drawn]) -> Drawn:
+    """Draws one after the other."""
+    parts = zip(*(vars(each).values() for each in drawn), strict=True)
+    return Drawn(*(torch.cat(part) for part in parts))
 
 
 def penalize(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
@@ -242,20 +319,26 @@ def _nucleus_cutoff(scaled: Tensor, top_p: float) -> Tensor:
 
 
 def _draw_from_all(
-    scaled: Tensor, cutoff: Tensor, best: Tensor, ids: Tensor, keys: Tensor, step: int
-) -> tuple[Tensor, Tensor]:
-    """Gumbel-max over every token that is not minus infinity, as :meth:`Sampler._draw`.
+    scaled: Tensor,
+    cutoff: Tensor,
+    best: Tensor,
+    ids: Tensor,
+    edge: Tensor,
+    keys: Tensor,
+    step: int,
+) -> Drawn:
+    """Gumbel-max over every token that is not minus infinity.
 
     The best perturbed candidate among the most likely tokens sets a bar. Any other token has at
-    most the last candidate's logit, so it can only win with noise above the difference, and
-    noise is above it exactly where its bits are above a number: comparing integers is enough for
-    nearly all tokens, and logarithms are left to the few others.
+    most the logit ``edge``, so it can only win with noise above the difference, and noise is above
+    it exactly where its bits are above a number: comparing integers is enough for nearly all
+    tokens, and logarithms are left to the few others.
     """
     scores = best + _gumbel(_hash(keys, step, ids))
     bar, winner = scores.max(1)
     tokens = ids.gather(1, winner.unsqueeze(1)).squeeze(1)
     if best.shape[1] < scaled.shape[1]:
-        least_uniform = torch.exp(-torch.exp(best[:, -1] - bar))
+        least_uniform = torch.exp(-torch.exp(edge - bar))
         slack = 64
         least = (least_uniform * (2 * _HALF)).long() - _HALF - slack
         rows, rivals, bits = _above(least.clamp_(min=-_HALF) << 11, scaled.shape[1], keys, step)
@@ -264,7 +347,7 @@ def _draw_from_all(
         tokens[rows[won]] = rivals[won]
     logsumexp = torch.logsumexp(scaled, -1)
     logprob = scaled.gather(1, tokens.unsqueeze(1)).squeeze(1) - logsumexp
-    return tokens, torch.stack([logprob, logsumexp, cutoff])
+    return Drawn(tokens, logprob, logsumexp, cutoff)
 
 
 def _above(least: Tensor, size: int, keys: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:

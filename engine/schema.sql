@@ -109,12 +109,12 @@ CREATE TABLE generations (
     finish_reason VARCHAR,              -- stop, length, cancelled
     parent        INTEGER,              -- sample that a branch leaves
     fork          INTEGER,              -- position of the branch's first token of its own
-    least_margin  FLOAT                 -- smallest margin of its positions
+    least_margin  FLOAT                 -- smallest margin of its positions, exact
 );
 
 -- One row a written token, with the distribution it was taken from. To keep the file small,
--- entropy, logsumexp, top_logprobs, sampler_logsumexp and sampler_cutoff are rounded to four
--- decimals (a relative error of a probability below 0.01 %); everything else is exact.
+-- entropy, logsumexp, top_logprobs, sampler_logsumexp, sampler_cutoff and margin are rounded to
+-- four decimals (a relative error of a probability below 0.01 %); everything else is exact.
 CREATE TABLE positions (
     probe_id          INTEGER NOT NULL,
     sample            INTEGER NOT NULL, -- of the generation

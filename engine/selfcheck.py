@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.canonical import CanonicalPlan
 from engine.errors import ModelError
 from engine.kernel import Kernel, Keys
 from engine.plans import CausalModel, PlainPlan, Plan, Session, SharedPlan
@@ -41,23 +42,25 @@ class Plans:
         limit: Longest text, prompt and generation together, that the shared plan serves exactly;
             None for any.
         reason: Why the plans are what they are, in words.
+        canonical: The shared plan's counterpart in canonical shapes, where it is there.
     """
 
     shared: SharedPlan | None
     plain: PlainPlan
     limit: int | None
     reason: str
+    canonical: CanonicalPlan | None = None
 
     def forget(self) -> None:
         """Drop what earlier prompts left to be used again."""
         if self.shared is not None:
             self.shared.prefixes.forget()
 
-    def for_length(self, tokens: int) -> Plan:
-        """The plan for a text of so many tokens."""
+    def for_length(self, tokens: int, *, canonical: bool = False) -> Plan:
+        """The plan for a text of so many tokens; the plain plan is canonical by itself."""
         if self.shared is None or (self.limit is not None and tokens > self.limit):
             return self.plain
-        return self.shared
+        return self.canonical if canonical and self.canonical is not None else self.shared
 
 
 @torch.inference_mode()
@@ -77,7 +80,8 @@ def choose_plans(model: Any, *, quantized: bool = False) -> Plans:
     plain = PlainPlan(causal, trust_cache=trust_cache)
     if obstacle:
         return Plans(None, plain, None, obstacle)
-    return Plans(SharedPlan(causal), plain, limit, f"agrees with plain forward passes{why}")
+    why = f"agrees with plain forward passes{why}"
+    return Plans(SharedPlan(causal), plain, limit, why, CanonicalPlan(causal))
 
 
 def _obstacle(model: Any) -> str:

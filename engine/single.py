@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from engine.client import WorkerClient
-from engine.errors import LogitscopeError, QuestionError
+from engine.errors import CancelledError, LogitscopeError, QuestionError
 from engine.flags import FLAGS
 from engine.formats import PromptFormat
 from engine.planning import PlannedProbe, RunPlan, plan_run, record_run
@@ -26,7 +26,7 @@ from engine.protocol import (
 from engine.questions import Question
 from engine.readings import Reading, read_probe
 from engine.records import ModelInfo, ProbeResult, ProbeSettings
-from engine.rendered import RenderedPrompt
+from engine.rendered import RenderedPrompt, opens_thinking
 from engine.store import StoredProbe, open_store
 
 
@@ -171,7 +171,7 @@ def ask_one(
         if isinstance(event, Cancelled):
             break
         on_event(event)
-    raise LogitscopeError("The question was not asked: it was cancelled.")
+    raise CancelledError("The question was not asked: it was cancelled.")
 
 
 def token_texts(ready: Ready) -> list[str]:
@@ -182,6 +182,7 @@ def token_texts(ready: Ready) -> list[str]:
 def with_readings(planned: PlannedProbe, answer: Probed, texts: Sequence[str]) -> StoredProbe:
     """Read what the worker found out about a planned probe, ready to be stored."""
     item = planned.item
+    thinking = opens_thinking(answer.prompt.text)
     return StoredProbe(
         question_index=planned.question_index,
         question=item.question,
@@ -189,7 +190,7 @@ def with_readings(planned: PlannedProbe, answer: Probed, texts: Sequence[str]) -
         permutation=planned.permutation,
         prompt=answer.prompt,
         result=answer.result,
-        readings=read_probe(item.question, answer.result, texts.__getitem__),
+        readings=read_probe(item.question, answer.result, texts.__getitem__, thinking=thinking),
     )
 
 

@@ -23,6 +23,8 @@ from engine.protocol import (
     Cancelled,
     Done,
     Event,
+    Extend,
+    Extended,
     Failed,
     FirstToken,
     Gone,
@@ -152,6 +154,49 @@ def test_live_items_tell_every_token(start: Start) -> None:
     for row, generation in enumerate(probed.result.generations):
         written = [event.token_ids[row] for event in steps]
         assert decode([token for token in written if token is not None]) == generation.text
+
+
+def extend(client: WorkerClient, **what: tuple[int, ...]) -> Extend:
+    return Extend(client.next_job(), "q0", 0, "plain", (1, 2, 3), ProbeSettings(samples=2), **what)
+
+
+def test_more_samples_tell_every_token_and_end_with_the_texts(start: Start) -> None:
+    client, _ = start()
+    client.load(LOAD)
+    *steps, last = client.ask(extend(client, samples=(3, 4)))
+    assert isinstance(last, Extended)
+    assert [text.index for text in last.generations] == [3, 4]
+    assert [event.step for event in steps if isinstance(event, Wrote)] == list(range(len(steps)))
+    for row, text in enumerate(last.generations):
+        written = [event.token_ids[row] for event in steps if isinstance(event, Wrote)]
+        assert [token for token in written if token is not None] == text.positions.token_ids
+
+
+def test_a_branch_is_one_text(start: Start) -> None:
+    client, _ = start()
+    client.load(LOAD)
+    *_, last = client.ask(extend(client, beginning=(65, 66)))
+    assert isinstance(last, Extended)
+    (text,) = last.generations
+    assert (text.kind, text.text[:2]) == ("branch", "AB")
+
+
+def test_more_samples_that_are_cancelled_do_not_come(start: Start) -> None:
+    client, events = start("--delay", "3")
+    client.load(LOAD)
+    request = extend(client, samples=(3,))
+    client.send(request)
+    client.cancel(request.job)
+    assert wait_for(events, Cancelled) == Cancelled(request.job)
+    assert events.get(timeout=60) == Done(request.job)
+
+
+def test_more_samples_that_fail_are_the_last_event(start: Start) -> None:
+    client, _ = start("--break", "q0")
+    client.load(LOAD)
+    (failed,) = client.ask(extend(client, samples=(3,)))
+    assert isinstance(failed, Failed)
+    assert (failed.key, failed.kind) == (None, "internal")
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(start: Start) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import duckdb
 import pytest
 
-from engine.flags import FLAGS, LOW_MARGIN
+from engine.flags import FLAGS, LOW_MARGIN, NEAR_TIE
 
 COLUMNS = {
     "first_token": "VARCHAR",
@@ -23,6 +24,8 @@ COLUMNS = {
     "majority": "VARCHAR",
     "tied": "BOOLEAN",
     "hedged": "BOOLEAN",
+    "least_margin": "FLOAT",
+    "dtype": "VARCHAR",
 }
 EXPRESSIONS = {flag.name: flag.expression for flag in FLAGS}
 
@@ -39,6 +42,8 @@ AGREES: dict[str, Any] = {
     "majority": "A",
     "tied": False,
     "hedged": False,
+    "least_margin": 0.01,
+    "dtype": "float32",
 }
 NOTHING: dict[str, Any] = dict.fromkeys(COLUMNS)
 REFUSES = {"text_status": "refusal", "text_label": "D"}
@@ -127,6 +132,21 @@ CASES: list[tuple[str, dict[str, Any], bool | None]] = [
     ("low_margin", {"margin": LOW_MARGIN - 0.001}, True),
     ("low_margin", {"margin": 0.0}, True),
     ("low_margin", {"margin": None}, None),
+    ("near_tie", {}, False),
+    ("near_tie", {"least_margin": 0.0}, True),
+    ("near_tie", {"least_margin": 5e-5}, True),
+    ("near_tie", {"least_margin": 2e-4}, False),
+    ("near_tie", {"least_margin": math.inf}, False),
+    ("near_tie", {"dtype": "bfloat16"}, True),
+    ("near_tie", {"dtype": "bfloat16", "least_margin": 0.24}, True),
+    ("near_tie", {"dtype": "bfloat16", "least_margin": 0.26}, False),
+    ("near_tie", {"dtype": "float16"}, True),
+    ("near_tie", {"dtype": "float16", "least_margin": 0.04}, False),
+    ("near_tie", {"dtype": "float64"}, False),
+    ("near_tie", {"dtype": "float64", "least_margin": 0.0}, True),
+    ("near_tie", {"dtype": "float8", "least_margin": 0.0}, None),
+    ("near_tie", {"dtype": None, "least_margin": 0.0}, None),
+    ("near_tie", {"least_margin": None}, None),
     ("wrong", {}, False),
     ("wrong", {"text_label": "B"}, True),
     ("wrong", {"text_status": "refusal", "text_label": None}, True),
@@ -172,9 +192,10 @@ def test_every_flag_has_a_case_each_way() -> None:
 
 
 def test_expressions_use_the_documented_columns_only() -> None:
-    literals = re.compile(r"'[^']*'")
+    literals = re.compile(r"'[^']*'|\d[\d.]*(e-?\d+)?")
     keywords = {"CASE", "WHEN", "THEN", "END", "AND", "OR", "NOT", "IS", "DISTINCT", "FROM", "NULL"}
     keywords |= {"IN", "coalesce", "false"}
+    assert literals.sub("", f"{NEAR_TIE['float64']!r} 'a' 0.25") == "  "
     for flag in FLAGS:
         words = set(re.findall(r"[A-Za-z_]+", literals.sub("", flag.expression))) - keywords
         assert words <= set(COLUMNS), flag.name

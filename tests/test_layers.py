@@ -17,10 +17,11 @@ FRONT = (
     "engine.store",
     "engine.runs",
     "engine.demo",
+    "engine.followups",
     "tui.cli",
     "tui.app",
 )
-BACK = ("engine.sampling", "engine.model", "engine.probe")
+BACK = ("engine.sampling", "engine.model", "engine.probe", "engine.extend")
 LIGHT = ("engine.worker", "tests.fake_worker")
 
 IMPORT_ALL = """

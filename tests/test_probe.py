@@ -118,6 +118,24 @@ def test_every_family_equals_plain_forward_passes(family: str) -> None:
         assert_exact(reference, prompt, result, close)
 
 
+@pytest.mark.parametrize("kept", [1, 2, 8])
+@pytest.mark.parametrize("family", ["llama", "gemma2", "mamba"])
+def test_margins_are_the_distance_of_the_two_likeliest_tokens(family: str, kept: int) -> None:
+    """Of the raw logits, whatever the sampler made of them and however few are kept."""
+    loaded = without_stops(tiny_loaded(family))
+    prompts = tiny_prompts()[:2]
+    results = probe(loaded, prompts, replace_settings(kept=kept))
+    for prompt, result in zip(prompts, results, strict=True):
+        for generation in result.generations:
+            positions = generation.positions
+            assert positions.margins is not None
+            assert len(positions.top_ids[0]) == kept
+            best = after(tiny_model(family), prompt, positions.token_ids).topk(2).values
+            right = (best[:, 0] - best[:, 1]).tolist()
+            assert positions.margins == pytest.approx(right, abs=2 * CLOSE)
+            assert min(positions.margins) >= 0
+
+
 @pytest.mark.parametrize("family", ["llama", "mistral", "gemma2", "gemma3_text", "gpt2"])
 def test_the_plain_plan_says_the_same(family: str) -> None:
     loaded = without_stops(tiny_loaded(family))
@@ -296,7 +314,7 @@ class Full:
     def prepare(self, prompts) -> None:
         self._plan.prepare(prompts)
 
-    def prefill(self, prompts, *, keep=False) -> Session:
+    def prefill(self, prompts, *, keep=False, canonical=False) -> Session:
         if len(prompts) > self._room:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
         return self._plan.prefill(prompts)
@@ -322,7 +340,7 @@ def test_not_even_one_prompt_fits() -> None:
 
 def test_other_errors_are_not_taken_for_memory() -> None:
     class Broken(Full):
-        def prefill(self, prompts, *, keep=False) -> Session:
+        def prefill(self, prompts, *, keep=False, canonical=False) -> Session:
             raise RuntimeError("sizes must match")
 
     loaded = tiny_loaded()
@@ -395,7 +413,7 @@ def test_beyond_a_changing_rotary_scale_the_plain_plan_takes_over() -> None:
         def prepare(self, prompts) -> None:
             used.append(len(prompts[0]))
 
-        def prefill(self, prompts, *, keep=False) -> Session:
+        def prefill(self, prompts, *, keep=False, canonical=False) -> Session:
             return loaded.plans.plain.prefill(prompts)
 
     spied = replace(limited, plans=replace(limited.plans, plain=Spy()))

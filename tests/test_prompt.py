@@ -394,6 +394,124 @@ def test_a_window_without_room_is_one_sentence() -> None:
         show(RAW, byte_level(), window=20, max_new_tokens=20)
 
 
+# Prompts changed by hand
+
+ENDS = ["Answer:", "Answer:  ", "The answer is (", "Answer:\n", "Answer:\n\n"]
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("how", [{}, {"delimiter": ""}, {"prefill": "The letter is"}], ids=str)
+def test_an_edited_prompt_that_is_not_changed_has_the_same_tokens(
+    kind: str, end: str, how: dict[str, str]
+) -> None:
+    tokenizer = TOKENIZERS[kind]()
+    user = "{{ question }}\n{{ options }}\n" + end
+    fmt = changed(PromptFormat("any", user, system="Be brief."), **how)
+    whole = len(show(fmt, tokenizer).token_ids)
+    for window in (None, whole):
+        own = show(fmt, tokenizer, window=window, max_new_tokens=9)
+        edited = show(fmt, tokenizer, window=window, max_new_tokens=9, edited=own.text)
+        assert msgspec.structs.replace(edited, warnings=own.warnings) == own
+        assert codes(edited) - codes(own) == {"edited"}
+        assert (own.dropped_tokens > 0) == (window is not None)
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize(
+    "tail", ["", " ", "\nAnswer:", " The answer is", " (", "\n", "\nx  ", " I'd say that it's **"]
+)
+def test_answers_follow_the_end_of_an_edited_prompt(kind: str, tail: str) -> None:
+    tokenizer = TOKENIZERS[kind]()
+    own = show(CHAT, tokenizer)
+    text = own.text.replace("capital", "largest town") + tail
+    prompt = show(CHAT, tokenizer, edited=text)
+    body = plain_text(prompt)
+    context = tokenizer(body, add_special_tokens=False).input_ids
+    begin = [tokenizer.bos_token_id] if body != prompt.text else []
+    assert prompt.text == text
+    assert prompt.token_ids == (*begin, *context)
+    for continuation in prompt.continuations:
+        whole = tokenizer(body + continuation.text, add_special_tokens=False).input_ids
+        if whole[: len(context)] == context:
+            assert list(continuation.token_ids) == whole[len(context) :]
+        else:
+            assert "boundary-merge" in codes(prompt)
+    labels = [c.token_ids[0] for c in prompt.continuations if c.kind == "label"]
+    assert list(prompt.label_ids) == labels
+    assert prompt.pieces == tuple(tokenizer.convert_ids_to_tokens(list(prompt.token_ids)))
+    assert (prompt.chat, prompt.shots) == (own.chat, own.shots)
+
+
+def plain_text(prompt: RenderedPrompt) -> str:
+    """A prompt's text without the begin token that a tokenizer puts before raw text."""
+    begins = [] if prompt.chat else ["<|begin|>", "<s>"]
+    return next(
+        (prompt.text.removeprefix(begin) for begin in begins if prompt.text.startswith(begin)),
+        prompt.text,
+    )
+
+
+def test_an_answer_begins_as_before_where_the_end_is_as_before() -> None:
+    raw = show(RAW, byte_level())
+    edited = show(RAW, byte_level(), edited=raw.text.replace("France", "Peru"))
+    assert edited.label_ids == raw.label_ids
+    assert [c.text for c in edited.continuations[:2]] == [" A", " Paris"]
+    spaced = changed(RAW, user=RAW.user + "  ")
+    own = show(spaced, byte_level())
+    assert show(spaced, byte_level(), edited="Well? " + own.text).continuations[0].text == "  A"
+    chat = show(CHAT, byte_level(CHATML))
+    edited = show(CHAT, byte_level(CHATML), edited=chat.text.replace("France", "Peru"))
+    assert [c.text for c in edited.continuations[:2]] == ["A", "Paris"]
+
+
+def test_a_space_at_the_end_of_an_edited_prompt_stays_and_is_told() -> None:
+    prompt = show(RAW, byte_level(), edited="Answer with a letter:  ")
+    assert prompt.text == "Answer with a letter:  "
+    assert prompt.pieces[-1].startswith("Ġ")
+    assert prompt.continuations[0].text == "A"
+    assert byte_level().convert_ids_to_tokens(list(prompt.label_ids)) == ["A", "B", "C", "D"]
+    messages = {warning.code: warning.message for warning in prompt.warnings}
+    assert "2 space(s), kept" in messages["trailing-space"]
+    assert "changed by hand" in messages["edited"]
+    assert "trailing-space" not in codes(show(RAW, byte_level(), edited="Answer:"))
+
+
+def test_an_edited_prompt_that_goes_on_is_answered_after_what_it_says() -> None:
+    tokenizer = byte_level(CHATML)
+    own = show(CHAT, tokenizer)
+    begun = show(CHAT, tokenizer, edited=own.text + "The answer is")
+    assert tokenizer.convert_ids_to_tokens(list(begun.label_ids)) == ["ĠA", "ĠB", "ĠC", "ĠD"]
+    opened = show(CHAT, tokenizer, edited=own.text + "The answer is (")
+    assert tokenizer.convert_ids_to_tokens(list(opened.label_ids)) == ["A", "B", "C", "D"]
+    fixed = show(changed(CHAT, delimiter="::"), tokenizer, edited=own.text + "The answer is")
+    assert fixed.continuations[0].text == "::A"
+
+
+def test_the_begin_token_of_an_edited_prompt_is_what_the_text_says() -> None:
+    for tokenizer in (byte_level(None, True), metaspace(), llama_like()):
+        bos = tokenizer.bos_token
+        own = show(RAW, tokenizer)
+        without = show(RAW, tokenizer, edited=own.text.removeprefix(bos))
+        assert without.token_ids == own.token_ids[1:]
+        assert codes(without) == {"edited", "no-bos"}
+        twice = show(RAW, tokenizer, edited=bos + own.text)
+        assert twice.token_ids[:2] == (tokenizer.bos_token_id,) * 2
+        assert codes(twice) == {"edited", "double-bos"}
+
+
+def test_an_edited_prompt_that_is_too_long_is_cut_like_any_other() -> None:
+    tokenizer = byte_level(None, True)
+    text = show(RAW, tokenizer).text
+    long = text.replace("What", "Many words. " * 30 + "What")
+    prompt = show(RAW, tokenizer, edited=long, window=60, max_new_tokens=8)
+    assert len(prompt.token_ids) == 52
+    assert prompt.pieces[0] == tokenizer.bos_token
+    assert prompt.text == long
+    assert prompt.dropped_tokens > 0
+    assert {"edited", "truncated"} <= codes(prompt)
+
+
 def test_strange_texts_survive() -> None:
     """Duplicate option texts, template syntax, braces and line breaks are data like any other."""
     options = ("{{ question }}", "{label}", "same", "same", "two\nlines", "{% if %}")

@@ -19,6 +19,8 @@ from engine.protocol import (
     Cancelled,
     Done,
     Event,
+    Extend,
+    Extended,
     Failed,
     FirstToken,
     Gone,
@@ -66,7 +68,9 @@ options = st.lists(
     max_size=5,
 ).map(tuple)
 questions = st.builds(Question, texts, options, st.none() | st.just("A"), texts, texts)
-items = st.builds(ProbeItem, jobs, questions, texts, st.integers(0, 9), texts, st.tuples(questions))
+items = st.builds(
+    ProbeItem, jobs, questions, texts, st.integers(0, 9), texts, st.tuples(questions), texts
+)
 formats = st.builds(PromptFormat, name=texts, user=texts, fields=st.dictionaries(texts, texts))
 samplers = st.builds(SamplerSettings, st.floats(0.1, 9), st.floats(0.1, 1), st.integers(0, 99))
 settings = st.builds(ProbeSettings, sampler=samplers, seed=st.integers(-(2**63), 2**63 - 1))
@@ -98,13 +102,23 @@ positions = st.builds(
     top_ids=st.lists(token_ids, max_size=2),
     top_logprobs=st.lists(logprobs, max_size=2),
     sampler_logprobs=st.none() | logprobs,
+    margins=st.none() | logprobs,
+)
+generations = st.builds(
+    Generation,
+    kind=st.sampled_from(["greedy", "sample", "extra", "branch"]),
+    index=st.integers(-9, 9),
+    text=texts,
+    positions=positions,
+    parent=st.none() | st.integers(-9, 9),
+    fork=st.none() | small,
 )
 results = st.builds(
     ProbeResult,
     first=distributions,
     spellings=st.lists(st.builds(Spelling, token_id=small), max_size=2),
     continuations=st.lists(st.builds(Continuation, token_ids=token_ids), max_size=2),
-    generations=st.lists(st.builds(Generation, index=small, positions=positions), max_size=2),
+    generations=st.lists(generations, max_size=2),
 )
 models = st.builds(
     ModelInfo,
@@ -122,6 +136,12 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(Load, jobs, texts),
     st.builds(Render, jobs, items, st.tuples(formats)),
     st.builds(Probe, jobs, st.lists(items, max_size=2).map(tuple), st.tuples(formats), settings),
+    st.builds(
+        Extend,
+        *(jobs, texts, small, texts, token_ids.map(tuple), settings),
+        samples=st.lists(small, max_size=3).map(tuple),
+        beginning=token_ids.map(tuple),
+    ),
     st.builds(Cancel, jobs),
     st.builds(Shutdown),
 )
@@ -132,6 +152,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(FirstToken, jobs, jobs, distributions, logprobs),
     st.builds(Wrote, jobs, jobs, jobs, st.lists(st.none() | st.integers(0, 9), max_size=3)),
     st.builds(Probed, jobs, jobs, prompts, results),
+    st.builds(Extended, jobs, st.lists(generations, max_size=2).map(tuple)),
     st.builds(Done, jobs),
     st.builds(Cancelled, jobs),
     st.builds(Note, jobs, texts),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.questions import Option, Question
-from engine.readings import Reading, read_probe
+from engine.readings import Reading, read_probe, read_text
 from engine.records import (
     Continuation,
     Distribution,
@@ -143,9 +143,26 @@ def test_greedy_and_sampled_texts_are_read_by_the_ladder() -> None:
     assert found["sample 3"].status == "truncated"
 
 
-def test_branches_are_not_read() -> None:
-    branch = Generation("branch", 0, "The answer is C.", "stop", NO_POSITIONS)
-    assert readings(result(generations=[branch])) == {}
+def test_texts_asked_for_later_are_read_apart() -> None:
+    extra = Generation("extra", 9, "The answer is C.", "stop", NO_POSITIONS)
+    branch = Generation("branch", -2, "I can't answer this", "length", NO_POSITIONS, 0, 3)
+    assert readings(result(generations=[extra, branch])) == {}
+    asked = read_text(QUESTION, extra)
+    assert (asked.name, asked.sample, asked.status, asked.label) == ("extra_text", 9, "option", "C")
+    left = read_text(QUESTION, branch)
+    assert (left.name, left.sample, left.status, left.label) == ("branch_text", -2, "refusal", "D")
+
+
+def test_extra_samples_and_branches_do_not_vote() -> None:
+    samples = [text(reply, sample=number) for number, reply in enumerate(("A", "A", "B"), 1)]
+    later = [
+        Generation("extra", number, "The answer is B.", "stop", NO_POSITIONS)
+        for number in range(4, 9)
+    ]
+    later.append(Generation("branch", -1, "B", "stop", NO_POSITIONS))
+    found = readings(result(generations=[text("C"), *samples, *later]))
+    assert found == readings(result(generations=[text("C"), *samples]))
+    assert (found["majority"].label, found["majority"].confidence) == ("A", pytest.approx(2 / 3))
 
 
 def majority(*replies: str) -> Reading:

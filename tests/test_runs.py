@@ -20,11 +20,9 @@ from engine.client import WorkerClient
 from engine.errors import FormatError, LogitscopeError, ModelError, QuestionError, StoreError
 from engine.execution import RATE_WINDOW, RunProgress, _Rate
 from engine.flags import FLAGS
-from engine.followups import rerun
 from engine.formats import PromptFormat, load_format
 from engine.perturb import reorder
 from engine.planning import CHUNK, RunPlan, check_weights
-from engine.protocol import FirstToken, JobEvent, Loading, Wrote
 from engine.questions import Question
 from engine.readings import Reading, read_probe
 from engine.records import ProbeSettings, SamplerSettings
@@ -516,58 +514,6 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_stored(
 
 
 # Asking one question
-
-
-def test_rerun_repeats_a_probe_live(store: Store, plan: RunPlan, start: Start) -> None:
-    client = start()
-    execute(store, plan, client)
-    ((probe_id,),) = fetch(
-        store,
-        "SELECT probe_id FROM probes WHERE question_index = 4 AND format = 'high' "
-        "AND order_index = 1",
-    )
-    events: list[JobEvent] = []
-    new_id = rerun(store, probe_id, client, on_event=events.append)
-    old, new = (
-        fetch(
-            store,
-            "SELECT question_id, question_index, format, order_index, permutation, gold, prompt, "
-            f"top_logprobs FROM probes WHERE probe_id = {number}",
-        )
-        for number in (probe_id, new_id)
-    )
-    assert old == new
-    assert fetch(store, "SELECT kind, parent_run, planned, status FROM runs WHERE run_id = 2") == [
-        ("rerun", 1, 1, "finished")
-    ]
-    assert any(isinstance(event, FirstToken) for event in events)
-    assert any(isinstance(event, Wrote) for event in events)
-
-
-def test_rerun_loads_the_model_first(store: Store, plan: RunPlan, start: Start) -> None:
-    execute(store, plan, start())
-    events: list[JobEvent] = []
-    again = rerun(store, 1, start(), on_event=events.append)
-    assert isinstance(events[0], Loading)
-    assert rerun(store, again, start()) == again + 1
-
-
-def test_a_rerun_that_is_stopped_stores_nothing(store: Store, plan: RunPlan, start: Start) -> None:
-    execute(store, plan, start())
-    stop = threading.Event()
-    with pytest.raises(LogitscopeError, match="cancelled"):
-        rerun(store, 1, start("--delay", "1"), on_event=lambda event: stop.set(), stop=stop)
-    assert fetch(store, "SELECT count(*) FROM runs") == [(1,)]
-
-
-def test_what_was_not_made_here_cannot_be_rerun(store: Store, plan: RunPlan, start: Start) -> None:
-    client = start()
-    execute(store, plan, client)
-    store._writer.execute("UPDATE runs SET settings = '{}'")
-    with pytest.raises(LogitscopeError, match="can't be repeated"):
-        rerun(store, 1, client)
-    with pytest.raises(LogitscopeError, match="12345"):
-        rerun(store, 12345, client)
 
 
 def test_one_probe_has_the_flags_that_a_run_stores(

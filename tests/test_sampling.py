@@ -224,6 +224,8 @@ def test_reduction_equals_a_float64_softmax(size: int) -> None:
     unseen = right.exp().scatter(1, reduced.ids, 0).sum(-1)
     assert torch.allclose(reduced.unseen.double(), unseen, rtol=1e-4, atol=0)
     assert (reduced.unseen >= 0).all()
+    best = logits.topk(2).values
+    assert torch.equal(reduced.margin, best[:, 0] - best[:, 1])
     tokens = torch.arange(11) * (size // 12)
     rows = torch.arange(11)
     found = ranks(logits, rows, reduced, tokens)
@@ -234,6 +236,23 @@ def test_reduction_equals_a_float64_softmax(size: int) -> None:
     logprob, greedy = forced_logprobs(logits, tokens)
     assert torch.allclose(logprob.double(), right.gather(1, tokens[:, None]).squeeze(1), atol=2e-5)
     assert greedy.tolist() == [rank == 1 for rank in found.tolist()]
+
+
+@pytest.mark.parametrize("kept", [1, 2, 20])
+def test_the_margin_needs_no_second_kept_token(kept: int) -> None:
+    logits = logits_of(5, 3000)
+    logits[1, 7] = logits[1, 2000] = 50.0
+    logits[2] = -math.inf
+    logits[2, 4] = 1.0
+    reduced = reduce_logits(logits, kept)
+    assert reduced.ids.shape == reduced.values.shape == (5, kept)
+    best = logits.sort(descending=True).values
+    assert torch.equal(reduced.margin, best[:, 0] - best[:, 1])
+    assert (float(reduced.margin[1]), float(reduced.margin[2])) == (0.0, math.inf)
+    right = 1 - torch.softmax(logits.double(), -1).gather(1, reduced.ids).sum(1)
+    assert torch.allclose(reduced.unseen.double(), right, atol=1e-6)
+    again = reduced.rows(torch.tensor([3, 1, 1]))
+    assert torch.equal(again.margin, reduced.margin[[3, 1, 1]])
 
 
 def test_rank_of_a_tied_token_counts_lower_ids() -> None:

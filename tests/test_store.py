@@ -21,11 +21,12 @@ import pytest
 
 from benchmarks.make_big_store import make_big_store
 from engine import schema
-from engine.browse import probe_view, runs
+from engine.browse import probe_view, runs, shown_question
 from engine.database import LockedError, connect
 from engine.errors import StoreError
 from engine.questions import Option, Question
-from engine.records import ProbeSettings, SamplerSettings
+from engine.readings import Reading, read_text
+from engine.records import Generation, Positions, ProbeSettings, SamplerSettings
 from engine.rows import DECIMALS
 from engine.sampler_view import after_sampler
 from engine.snapshot import snapshot_copy
@@ -286,6 +287,71 @@ def test_a_sampler_that_cuts_nothing_comes_back(store: Store) -> None:
     assert stored[1].positions.sampler_cutoffs == uncut.sampler_cutoffs
 
 
+@pytest.mark.parametrize("margins", [None, [0.0, 2.5], [math.inf, 0.25]])
+def test_margins_come_back(store: Store, margins: list[float] | None) -> None:
+    probe = sample_probe(sample_questions(1)[0], 0, "low", 0, ProbeSettings(samples=0))
+    (greedy,) = probe.result.generations
+    cut = Positions(
+        **{
+            name: values[:2] if values is not None else None
+            for name, values in msgspec.structs.asdict(greedy.positions).items()
+        }
+    )
+    positions = msgspec.structs.replace(cut, margins=margins)
+    texts = [msgspec.structs.replace(greedy, positions=positions)]
+    result = msgspec.structs.replace(probe.result, generations=texts)
+    (probe_id,) = store.write(1, [msgspec.structs.replace(probe, result=result)])
+    assert probe_view(store, probe_id).generations[0].positions.margins == margins
+    least = f"SELECT least_margin FROM outcomes WHERE probe_id = {probe_id}"
+    assert ask(store, least) == [(None if margins is None else min(margins),)]
+
+
+# Texts that were asked for later
+
+
+def later_texts(probe_id: int, store: Store) -> tuple[list[Generation], list[Reading]]:
+    """An extra sample and two branches, made of the probe's own texts."""
+    _, sample, *_ = probe_view(store, probe_id).generations
+    texts = [
+        msgspec.structs.replace(sample, kind="extra", index=5),
+        msgspec.structs.replace(sample, kind="branch", index=-1, parent=0, fork=0),
+        msgspec.structs.replace(sample, kind="branch", index=-2, parent=-1, fork=3),
+    ]
+    return texts, [read_text(shown_question(store, probe_id), text) for text in texts]
+
+
+def test_later_texts_come_back_and_count_nowhere(store: Store) -> None:
+    before = probe_view(store, 7)
+    outcomes = ask(store, "FROM outcomes ORDER BY probe_id")
+    texts, found = later_texts(7, store)
+    store.add_texts(7, texts, found)
+    view = probe_view(store, 7)
+    assert view.generations == near((*before.generations, *texts), rounded=True)
+    assert view.readings == (*before.readings, *found)
+    assert [(reading.name, reading.sample) for reading in found] == [
+        ("extra_text", 5),
+        ("branch_text", -1),
+        ("branch_text", -2),
+    ]
+    store.set_override(7, "option", "A")
+    store.clear_override(7)
+    assert ask(store, "FROM outcomes ORDER BY probe_id") == outcomes
+    for one, other in (("outcomes", "outcome_rows"), ("outcome_rows", "outcomes")):
+        assert ask(store, f"FROM {one} EXCEPT FROM {other}") == []
+
+
+@pytest.mark.parametrize("taken", [0, 2, -1])
+def test_a_number_that_is_taken_is_refused_whole(store: Store, taken: int) -> None:
+    texts, found = later_texts(7, store)
+    store.add_texts(7, texts[1:2], found[1:2])
+    before = counts(store)
+    texts[2] = msgspec.structs.replace(texts[2], index=taken)
+    with pytest.raises(StoreError, match=f"Probe 7 has a text number {taken} already"):
+        store.add_texts(7, [texts[0], texts[2]], found[:1])
+    assert counts(store) == before
+    store.add_texts(8, texts[2:] if taken < 0 else texts[:1], [])
+
+
 # Changes
 
 
@@ -482,25 +548,25 @@ def test_a_forbidden_file_is_said(made: Path, folder: int, file: int) -> None:
 def test_a_newer_schema_is_refused(store: Store) -> None:
     store.close()
     with connect(store.path, read_only=False) as connection:
-        connection.execute("UPDATE meta SET schema_version = 2")
+        connection.execute("UPDATE meta SET schema_version = schema_version + 1")
+    ours = schema.current_version()
+    sentence = rf"newer logitscope \(schema {ours + 1}, this one reads up to {ours}\)"
     for read_only in (False, True):
-        with pytest.raises(
-            StoreError, match=r"newer logitscope \(schema 2, this one reads up to 1"
-        ):
+        with pytest.raises(StoreError, match=sentence):
             open_store(store.path, read_only=read_only)
 
 
 def test_an_older_schema_is_brought_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before = counts(store)
     store.close()
-    step = "ALTER TABLE runs ADD COLUMN note VARCHAR; UPDATE runs SET note = 'from 1'"
-    monkeypatch.setattr(schema, "MIGRATIONS", (step,))
+    step = "ALTER TABLE runs ADD COLUMN note VARCHAR; UPDATE runs SET note = 'older'"
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
     with pytest.raises(StoreError, match="brought up to date"):
         open_store(store.path, read_only=True)
     for _ in range(2):
         with open_store(store.path) as upgraded:
-            assert ask(upgraded, "SELECT note FROM runs") == [("from 1",)]
-            assert ask(upgraded, "SELECT schema_version FROM meta") == [(2,)]
+            assert ask(upgraded, "SELECT note FROM runs") == [("older",)]
+            assert ask(upgraded, "SELECT schema_version FROM meta") == [(schema.current_version(),)]
             assert counts(upgraded) == before
 
 
@@ -508,10 +574,10 @@ def test_a_failed_upgrade_changes_nothing(store: Store, monkeypatch: pytest.Monk
     before = counts(store)
     store.close()
     step = "ALTER TABLE runs ADD COLUMN note VARCHAR; SELECT no_such_column FROM runs"
-    monkeypatch.setattr(schema, "MIGRATIONS", (step,))
-    with pytest.raises(StoreError, match="no_such_column"):
-        open_store(store.path)
-    monkeypatch.setattr(schema, "MIGRATIONS", ())
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+        with pytest.raises(StoreError, match="no_such_column"):
+            open_store(store.path)
     with open_store(store.path) as unchanged:
         assert counts(unchanged) == before
 
