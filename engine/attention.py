@@ -131,7 +131,7 @@ class PromptPass:
     def __init__(self, prompts: Prompts, positions: Tensor) -> None:
         self._prompts = prompts
         self._grid = Grid(prompts.lengths.tolist(), positions.device, prompts.multiple)
-        self._parts = _SharedParts(prompts, self._grid, positions)
+        self._parts = SharedParts(prompts, self._grid, positions)
 
     def attend(self, layer: int, query: Tensor, new: Keys, kernel: Kernel) -> Tensor:
         """Attention of one layer; keeps the layer's keys."""
@@ -159,7 +159,7 @@ class ForcedPass:
         self, prompts: Prompts, counts: Sequence[int], branches: Tensor, positions: Tensor
     ) -> None:
         self._grid = Grid(counts, positions.device, prompts.multiple)
-        self._parts = _SharedParts(prompts, self._grid, positions)
+        self._parts = SharedParts(prompts, self._grid, positions)
         self._branches = self._grid.spread_ids(branches)
         self._masks: dict[int | None, Tensor] = {}
 
@@ -198,7 +198,7 @@ class DecodePass:
         """Begin the next step; returns the position of each branch's newest token."""
         positions = self._ends + self._length
         self._length += 1
-        self._parts = _SharedParts(self._prompts, self._grid, positions)
+        self._parts = SharedParts(self._prompts, self._grid, positions)
         return positions
 
     def select(self, branches: Tensor) -> None:
@@ -247,14 +247,23 @@ def _with_room(states: Tensor, more: int) -> Tensor:
     return roomy
 
 
-class _SharedParts:
-    """Attention to what branches share: prefix and prompt. Masks are made once for a pass."""
+class SharedParts:
+    """Attention to what branches share: prefix and prompt. Masks are made once for a pass.
 
-    def __init__(self, prompts: Prompts, grid: Grid, positions: Tensor) -> None:
+    Args:
+        prompts: The prompts.
+        grid: Where the tokens of the pass lie, a grid row a prompt.
+        positions: Position of every token.
+        last: The largest position that they will have; that of ``positions`` when left out.
+    """
+
+    def __init__(
+        self, prompts: Prompts, grid: Grid, positions: Tensor, last: int | None = None
+    ) -> None:
         self._prompts = prompts
         self._grid = grid
         self._positions = positions
-        self._last = int(positions.max())
+        self._last = int(positions.max()) if last is None else last
         self._masks: dict[tuple[str, int | None], Tensor | None] = {}
 
     def all(self, layer: int, query: Tensor, kernel: Kernel) -> list[Part]:
@@ -314,6 +323,7 @@ def cascade_attention(
     sliding_window: int | None = None,
     softcap: float | None = None,
     s_aux: Tensor | None = None,
+    fused: bool = True,
     **kwargs: object,
 ) -> tuple[Tensor, None]:
     """The attention function transformers calls in every layer (see ``AttentionInterface``).
@@ -332,7 +342,7 @@ def cascade_attention(
     if unknown:
         raise TypeError(f"unknown attention arguments: {', '.join(unknown)}")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    kernel = Kernel(scale, sliding_window, softcap, s_aux)
+    kernel = Kernel(scale, sliding_window, softcap, s_aux, fused)
     layer: int = module.layer_idx  # type: ignore[assignment]
     return cascade.attend(layer, query, Keys(key, value), kernel), None
 

@@ -134,6 +134,8 @@ class Generator:
         Returns:
             The tokens to feed, and for each running branch its row among them.
         """
+        if self._session.fixed:
+            return self._keep_rows(step, rows, tokens, reduced)
         size = self._session.first.shape[1]
         texts, text_of = torch.unique(rows * size + tokens, return_inverse=True)
         parents, fed = texts // size, texts % size
@@ -146,6 +148,19 @@ class Generator:
             self._session.select(parents)
             return fed, text_of
         return reduced.ids[:, 0].scatter(0, parents, fed), parents[text_of]
+
+    def _keep_rows(
+        self, step: int, rows: Tensor, tokens: Tensor, reduced: Reduced
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`_arrange`, a row for every generation until half of them have ended."""
+        everyone = torch.arange(len(rows), device=rows.device)
+        if step == self._start:
+            self._session.branch(rows)
+            return tokens, everyone
+        if 2 * len(rows) <= len(reduced.logsumexp):
+            self._session.select(rows)
+            return tokens, everyone
+        return reduced.ids[:, 0].scatter(0, rows, tokens), rows
 
     def _choose(
         self, step: int, running: Tensor, logits: Tensor, rows: Tensor, reduced: Reduced

@@ -17,6 +17,12 @@ _SCORES = 1 << 26
 """Attention scores held at once where they are materialised."""
 
 
+_FLASH_SIZE = 256
+"""Largest head size of flash attention."""
+_ALIGNED = 16
+"""Elements between the rows of a mask are a multiple of this."""
+
+
 class Keys(NamedTuple):
     """Keys and values of one layer, each [rows, heads, tokens, head size]."""
 
@@ -40,12 +46,14 @@ class Kernel:
         window: A token sees this many tokens back, itself included; None for all.
         softcap: Scores are squashed to plus or minus this; None for not at all.
         sinks: One extra score a head that takes weight and adds no value; None for none.
+        fused: Whether the device's fused kernels may be used.
     """
 
     scale: float
     window: int | None = None
     softcap: float | None = None
     sinks: Tensor | None = None
+    fused: bool = True
 
     def attend(self, query: Tensor, kv: Keys, mask: Tensor | None, *, causal: bool = False) -> Part:
         """Attend from query [rows, heads, n, size] to one part.
@@ -56,25 +64,46 @@ class Kernel:
             mask: Added to the scores; broadcasts to [rows, 1, n, keys].
             causal: Whether query i sees keys 0 to i only; excludes ``mask``.
         """
-        if query.device.type == "cpu" and self.softcap is None:
-            if query.shape[2] == 1 and mask is None and query.dtype == torch.float32:
-                return self._attend_by_products(query, kv, mask)
-            return self._attend_by_flash(query, kv, mask, causal)
+        if self.fused and self.softcap is None:
+            # A single query gains nothing from a fused kernel on a CPU.
+            single = query.shape[2] == 1 and mask is None and query.dtype == torch.float32
+            if query.device.type == "cpu" and not single:
+                return self._attend_on_cpu(query, kv, mask, causal)
+            if query.device.type == "cuda":
+                return self._attend_on_gpu(query, kv, mask, causal)
         if causal:
             mask = additive(causal_mask(query.shape[2], None, query.device), query.dtype)
         return self._attend_by_products(query, kv, mask)
 
-    def _attend_by_flash(self, query: Tensor, kv: Keys, mask: Tensor | None, causal: bool) -> Part:
-        """Attend on a CPU with the kernel of torch that also returns logsumexps.
-
-        Heads that share keys are queries of one head where every query sees the same keys.
-        """
-        rows, heads, tokens, size = query.shape
-        shared = not causal and (mask is None or mask.shape[2] == 1)
-        packed = query.reshape(rows, kv.keys.shape[1], -1, size) if shared else query
+    def _attend_on_cpu(self, query: Tensor, kv: Keys, mask: Tensor | None, causal: bool) -> Part:
+        """Attend on a CPU with the kernel of torch that also returns logsumexps."""
+        rows, heads, tokens, _ = query.shape
+        packed = _packed(query, kv) if _packs(mask, causal) else query
         output, logsumexp = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             packed, kv.keys, kv.values, 0.0, causal, attn_mask=mask, scale=self.scale
         )
+        return Part(output.reshape(rows, heads, tokens, -1), logsumexp.reshape(rows, heads, tokens))
+
+    def _attend_on_gpu(self, query: Tensor, kv: Keys, mask: Tensor | None, causal: bool) -> Part:
+        """Attend on a GPU with flash attention, or with the memory-efficient kernel.
+
+        Flash takes no masks, no float32 and only some head sizes.
+        """
+        rows, heads, tokens, size = query.shape
+        packs = _packs(mask, causal)
+        packed = _packed(query, kv) if packs else query
+        keys, values = kv if packs else (_repeated(states, heads) for states in kv)
+        half = query.dtype in (torch.float16, torch.bfloat16)
+        if mask is None and half and size % 8 == 0 and size <= _FLASH_SIZE:
+            output, logsumexp, *_ = torch.ops.aten._scaled_dot_product_flash_attention(
+                packed, keys, values, 0.0, causal, scale=self.scale
+            )
+        else:
+            bias = None if mask is None else _aligned(mask, packed.shape[:3], keys.shape[2])
+            output, logsumexp, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(
+                packed, keys, values, bias, True, 0.0, causal, scale=self.scale
+            )
+            logsumexp = logsumexp[:, :, : packed.shape[2]]
         return Part(output.reshape(rows, heads, tokens, -1), logsumexp.reshape(rows, heads, tokens))
 
     def _attend_by_products(self, query: Tensor, kv: Keys, mask: Tensor | None) -> Part:
@@ -110,6 +139,27 @@ class Kernel:
         for part, weight in zip(parts[1:], weights[1:], strict=False):
             merged += part.output * weight
         return merged.transpose(1, 2).to(parts[0].output.dtype).contiguous()
+
+
+def _packs(mask: Tensor | None, causal: bool) -> bool:
+    """Whether every query of a row sees the same keys."""
+    return not causal and (mask is None or mask.shape[2] == 1)
+
+
+def _packed(query: Tensor, kv: Keys) -> Tensor:
+    """Query heads that share keys as queries of one head."""
+    return query.reshape(query.shape[0], kv.keys.shape[1], -1, query.shape[3])
+
+
+def _repeated(states: Tensor, heads: int) -> Tensor:
+    """Keys or values once for every query head."""
+    return states.repeat_interleave(heads // states.shape[1], 1)
+
+
+def _aligned(mask: Tensor, queries: Sequence[int], keys: int) -> Tensor:
+    """A mask for every query, its rows beginning where the memory-efficient kernel wants them."""
+    padded = torch.nn.functional.pad(mask, (0, -keys % _ALIGNED))[..., :keys]
+    return padded.expand(*queries, keys)
 
 
 def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:

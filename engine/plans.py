@@ -26,7 +26,13 @@ _KNOWN_ENOUGH = 0.9
 
 
 class Session(Protocol):
-    """A batch of computed prompts and the branches that go on from them."""
+    """A batch of computed prompts and the branches that go on from them.
+
+    Attributes:
+        fixed: Whether rows should stay as they are, where there is no need to change them.
+    """
+
+    fixed: bool
 
     @property
     def first(self) -> Tensor:
@@ -73,7 +79,15 @@ class Plan(Protocol):
 
 
 class CausalModel:
-    """A transformers model called the same way whatever its family."""
+    """A transformers model called the same way whatever its family.
+
+    Attributes:
+        model: It.
+        device: Where token ids go.
+        stock_attention: The attention that it came with.
+        captures: Whether decode steps of fixed shapes are recorded and replayed.
+        fused: Whether attention may use the device's fused kernels (:mod:`engine.kernel`).
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -84,6 +98,8 @@ class CausalModel:
         self._selects = "logits_to_keep" in accepted
         caches = ("past_key_values", "cache_params")
         self._cache = next((name for name in caches if name in accepted), None)
+        self.captures = self.device.type == "cuda"
+        self.fused = True
 
     def tensor(self, values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         """Integers on the model's device."""
@@ -92,7 +108,8 @@ class CausalModel:
     def flat(self, ids: Tensor, positions: Tensor, wanted: Tensor, cascade: Pass) -> Tensor:
         """One cascade pass over a flat row; float32 logits at the ``wanted`` tokens."""
         self._attend_by(attention.NAME)
-        output = self._call(ids[None], positions[None], wanted, use_cache=False, cascade=cascade)
+        extra = {"use_cache": False, "cascade": cascade, "fused": self.fused}
+        output = self._call(ids[None], positions[None], wanted, **extra)
         return self._logits(output, wanted)[0]
 
     def plain(self, ids: Tensor, wanted: Tensor) -> Tensor:
@@ -139,12 +156,18 @@ class CausalModel:
 
 
 class SharedPlan:
-    """Prompts are computed once, in batches; branches share their keys."""
+    """Prompts are computed once, in batches; branches share their keys.
+
+    Args:
+        model: The model.
+        session: The kind of session; those of :mod:`engine.static_decode` are for GPUs.
+    """
 
     prompts_at_once: int | None = None
 
-    def __init__(self, model: CausalModel) -> None:
+    def __init__(self, model: CausalModel, session: type[SharedSession] | None = None) -> None:
         self._model = model
+        self._session = session or SharedSession
         self.prefixes = PrefixCache()
 
     def prepare(self, prompts: Sequence[Ids]) -> None:
@@ -161,7 +184,7 @@ class SharedPlan:
         batch, first = self._compute(prompts)
         if keep and len(prompts) == 1:
             self._keep(prompts[0], batch)
-        return SharedSession(self._model, batch, [len(prompt) for prompt in prompts], first)
+        return self._session(self._model, batch, [len(prompt) for prompt in prompts], first)
 
     def _keep(self, ids: Ids, alone: Prompts) -> None:
         """Keep the keys of a batch of one text."""
@@ -186,6 +209,8 @@ def compute_prompts(model: CausalModel, batch: Prompts, prompts: Sequence[Ids]) 
 
 class SharedSession:
     """Branches over a batch of prompts whose keys are shared."""
+
+    fixed = False
 
     def __init__(
         self, model: CausalModel, prompts: Prompts, lengths: Sequence[int], first: Tensor
@@ -264,6 +289,8 @@ class PlainPlan:
 
 class PlainSession:
     """Branches over one prompt, as ordinary batches."""
+
+    fixed = False
 
     def __init__(self, model: CausalModel, prompt: Ids, *, trust_cache: bool) -> None:
         self._model = model

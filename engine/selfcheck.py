@@ -19,6 +19,7 @@ from engine.errors import ModelError
 from engine.kernel import Kernel, Keys
 from engine.plans import CausalModel, PlainPlan, Plan, Session, SharedPlan
 from engine.prefixes import Ids
+from engine.static_decode import StaticSession
 
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.5}
 """Largest logprob difference among likely tokens, nats; wrong attention is off by more."""
@@ -73,15 +74,25 @@ def choose_plans(model: Any, *, quantized: bool = False) -> Plans:
     causal = CausalModel(model)
     check = _Check(causal, quantized=quantized)
     check.causality()
-    obstacle = _obstacle(model) or check.attention_obstacle() or check.sharing_obstacle()
+    on_gpu = causal.device.type == "cuda"
+    obstacle = _obstacle(model) or check.attention_obstacle()
+    shared = SharedPlan(causal, StaticSession if on_gpu else None)
+    trouble = "" if obstacle else check.sharing_obstacle(shared)
+    if trouble and on_gpu:
+        # Whatever the GPU's own kernels make of it, plain matrix products may still be right.
+        causal.fused = causal.captures = False
+        shared = SharedPlan(causal)
+        trouble = check.sharing_obstacle(shared)
+    obstacle = obstacle or trouble
     limit, why = _limit(model.config.get_text_config())
     # The cache matters only where the plain plan is used.
     trust_cache = not (obstacle or limit) or check.cache_is_right()
     plain = PlainPlan(causal, trust_cache=trust_cache)
     if obstacle:
         return Plans(None, plain, None, obstacle)
-    why = f"agrees with plain forward passes{why}"
-    return Plans(SharedPlan(causal), plain, limit, why, CanonicalPlan(causal))
+    way = "" if causal.fused else " with plain matrix products, its fused attention does not"
+    why = f"agrees with plain forward passes{way}{why}"
+    return Plans(shared, plain, limit, why, CanonicalPlan(causal))
 
 
 def _obstacle(model: Any) -> str:
@@ -181,9 +192,10 @@ class _Check:
             return "its layers don't pass on their softcapping"
         return ""
 
-    def sharing_obstacle(self) -> str:
+    def sharing_obstacle(self, shared: SharedPlan) -> str:
         """How the shared plan differs from plain forward passes, in words; empty if it doesn't."""
-        trouble = self._against_forward(SharedPlan(self._model), self.prompts)
+        trouble = self._against_forward(shared, self.prompts)
+        shared.prefixes.forget()
         return f"the shared plan failed its check: {trouble}" if trouble else ""
 
     def cache_is_right(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,10 +12,33 @@ from textual.app import App
 from textual.signal import Signal
 
 from engine.browse import ListRow, ProbeView, RunRow
+from engine.errors import LogitscopeError
+from engine.followups import Edited
+from engine.planning import RunPlan
+from engine.protocol import Ready, VocabularyEntry
 from engine.questions import Option, Question
 from engine.readings import Reading, Status
-from engine.records import Continuation, Distribution, Generation, Positions, Spelling
-from tui.events import MarkChanged, OverrideChanged, RerunStarted, SessionEvent
+from engine.records import (
+    Continuation,
+    Distribution,
+    Generation,
+    Positions,
+    ProbeResult,
+    ProbeSettings,
+    Spelling,
+)
+from engine.rendered import PromptWarning, RenderedPrompt
+from engine.store import StoredProbe
+from tests.sample_store import MODEL
+from tui.asking import Ask, Rerun
+from tui.events import (
+    AskCancelled,
+    AskStarted,
+    EditKept,
+    MarkChanged,
+    OverrideChanged,
+    SessionEvent,
+)
 from tui.screens.question import QuestionScreen
 
 RUN = RunRow(
@@ -271,6 +294,102 @@ def _readings(replies: Sequence[Said]) -> list[Reading]:
     return [*readings, Reading("majority", "option", None, "B", (), 0.5, 0.25, "mode")]
 
 
+def grown(view: ProbeView) -> ProbeView:
+    """The first question with what a person asked for: two extra samples and three branches."""
+    key = f"probe {view.row.question_index}"
+    extras = [
+        msgspec.structs.replace(generation(key, index, said), kind="extra")
+        for index, said in ((5, _WRONG), (6, _LETTER))
+    ]
+    not_b: Said = (
+        [b"The", b" correct", b" answer", b" isn't", b" B", b"."],
+        "unparsed",
+        None,
+        None,
+    )
+    sorry: Said = (
+        [b"The", b" correct", b" answer", b" isn't", b" A", b"."],
+        "option",
+        "A",
+        (26, 27),
+    )
+    wrong: Said = ([b"The", b" only", b" answer", b" is", b" C", b"."], "option", "C", (19, 20))
+    made = ((-1, 0, 3, not_b), (-2, -1, 4, sorry), (-3, 1, 1, wrong))
+    branches = [
+        msgspec.structs.replace(
+            generation(key, 0, said), kind="branch", index=index, parent=parent, fork=fork
+        )
+        for index, parent, fork, said in made
+    ]
+    readings = [
+        Reading("extra_text", "option", 5, "D", rule="declared", span=(22, 23)),
+        Reading("extra_text", "option", 6, "B", rule="letter", span=(0, 1)),
+        *(
+            Reading("branch_text", said[1], index, said[2], rule="declared", span=said[3])
+            for index, _, _, said in made
+        ),
+    ]
+    return msgspec.structs.replace(
+        view,
+        generations=(*view.generations, *extras, *branches),
+        readings=(*view.readings, *readings),
+        tokens=VOCABULARY.entries,
+    )
+
+
+def edited_answer(view: ProbeView, prompt: str) -> Edited:
+    """What the model says to a probe's prompt that was changed by hand."""
+    said: Said = ([b"Sure", b"!", b" A"], "option", "A", (6, 7))
+    text = generation("edited", 0, said)
+    vocabulary = {number: raw for raw, number in VOCABULARY.ids.items()}
+    ready = Ready(
+        1,
+        MODEL,
+        tuple(
+            VocabularyEntry(raw.decode("latin-1"), raw, raw.startswith(b"<|"))
+            for raw in (vocabulary.get(number, b"") for number in range(max(vocabulary) + 1))
+        ),
+    )
+    warnings = (
+        PromptWarning("edited", "The prompt was changed by hand."),
+        PromptWarning("trailing-space", "The prompt ends in a space."),
+    )
+    rendered = RenderedPrompt(
+        question_id=view.row.question_id,
+        format=view.row.format,
+        order=0,
+        labels=view.question.labels,
+        text=prompt,
+        token_ids=(*view.prompt_ids, VOCABULARY[b" "]),
+        pieces=(),
+        label_ids=view.label_ids,
+        spellings=(),
+        continuations=(),
+        chat=True,
+        shots=0,
+        dropped_tokens=0,
+        warnings=warnings,
+    )
+    result = ProbeResult(
+        first=distribution("edited", VOCABULARY[b"Sure"], 1),
+        label_logprobs=[math.log(share) for share in (0.6, 0.2, 0.05, 0.01)],
+        spellings=[],
+        continuations=[],
+        generations=[text],
+    )
+    probe = StoredProbe(
+        question_index=view.row.question_index,
+        question=view.question,
+        question_id=view.row.question_id,
+        permutation=view.permutation,
+        prompt=rendered,
+        result=result,
+        readings=[Reading("greedy_text", "option", label="A", rule="declared", span=(6, 7))],
+    )
+    plan = RunPlan("sample/model", "sample.jsonl", (), ProbeSettings())
+    return Edited(probe, plan, 1, ready)
+
+
 def without_positions(view: ProbeView) -> ProbeView:
     """The same probe as an import of texts alone has it."""
     empty = Positions([], [], [], [], [], [], [], [])
@@ -302,19 +421,42 @@ class FakeListing:
         return self.length
 
 
+class FakeAsking:
+    """Remembers what was asked; nothing ever answers by itself."""
+
+    def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
+        self._tell = tell
+        self.asked: list[Ask] = []
+        self.going: Ask | None = None
+
+    def ask(self, ask: Ask) -> None:
+        self.cancel()
+        self.asked.append(ask)
+        self.going = ask
+        self._tell(AskStarted(ask))
+
+    def cancel(self) -> bool:
+        going, self.going = self.going, None
+        if going is not None:
+            self._tell(AskCancelled(going))
+        return going is not None
+
+
 class FakeSession:
     """What the question screen needs of a session, answered from memory."""
 
     read_only = False
     demo = False
     sought = "mismatch"
+    unaskable: LogitscopeError | None = None
 
     def __init__(self, views: list[ProbeView]) -> None:
         self.views = {view.row.probe_id: view for view in views}
         self.ids = list(self.views)
         self.position = 0
         self.listing = FakeListing(len(views))
-        self.rerun_of: list[int] = []
+        self.asking = FakeAsking(self.tell)
+        self.kept: list[Any] = []
         self.signal: Signal[SessionEvent]
 
     def attach(self, app: App[Any]) -> None:
@@ -362,8 +504,23 @@ class FakeSession:
         self.tell(OverrideChanged(probe_id))
 
     def rerun(self, probe_id: int) -> None:
-        self.rerun_of.append(probe_id)
-        self.tell(RerunStarted(probe_id))
+        self.ask(Rerun(probe_id))
+
+    def ask(self, ask: Ask) -> None:
+        self.asking.ask(ask)
+
+    @property
+    def last(self) -> Any:
+        """What was asked last."""
+        return self.asking.asked[-1]
+
+    async def check_askable(self, probe_id: int) -> None:
+        if self.unaskable is not None:
+            raise self.unaskable
+
+    def keep(self, edited: Any) -> None:
+        self.kept.append(edited)
+        self.tell(EditKept(edited, 7))
 
 
 class QuestionApp(App[None]):

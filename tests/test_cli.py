@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from engine.client import WorkerClient
+from tests.fake_worker import encode as fake_encode
+from tests.fake_worker import fake_command
 from tui import cli
 
 REPLIES = [
@@ -41,7 +45,20 @@ def logitscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 def test_help_names_every_command(logitscope) -> None:
     shown = logitscope("--help").out
-    for command in ("explore", "run", "probe", "sql", "read", "doctor", "report", "formats"):
+    for command in (
+        "explore",
+        "run",
+        "probe",
+        "sql",
+        "read",
+        "doctor",
+        "report",
+        "formats",
+        "show",
+        "samples",
+        "branch",
+        "edit",
+    ):
         assert f"\n  {command} " in shown
 
 
@@ -173,3 +190,116 @@ def test_without_a_database_the_demo_is_meant(
     sample_database.rename(demo_path())
     counted = logitscope("sql", "SELECT count(*) AS n FROM probes", "--json")
     assert json.loads(counted.out) == [{"n": 48}]
+
+
+# One stored probe, and more of it
+
+
+@pytest.fixture
+def recorded(logitscope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database with one question in one format, recorded with a fake worker."""
+    client = functools.partial(
+        WorkerClient, command=fake_command(), log_path=tmp_path / "worker.log"
+    )
+    monkeypatch.setattr("engine.client.WorkerClient", client)
+    questions, db = tmp_path / "q.jsonl", tmp_path / "x.duckdb"
+    questions.write_text('{"text": "1 + 1?", "options": ["1", "2"], "gold": "B"}\n')
+    options = ("--model", "fake", "--format", "low", "--samples", "2", "--db", db)
+    assert logitscope("run", questions, *options).code == 0
+    return db
+
+
+def test_show_prints_a_probe_with_its_texts(logitscope, sample_database: Path) -> None:
+    shown = logitscope("show", 1, "--db", sample_database)
+    assert shown.code == 0
+    assert "Which planet is closest to the sun?" in shown.out
+    assert "  B  Mercury" in shown.out
+    whole = json.loads(logitscope("show", 1, "--db", sample_database, "--json").out)
+    assert whole["probe_id"] == 1
+    assert [text["sample"] for text in whole["texts"]] == [0, 1, 2, 3, 4]
+    assert all(text["text"].split()[0][:3] in shown.out for text in whole["texts"])
+    missing = logitscope("show", 999, "--db", sample_database)
+    assert missing.code == cli.EXIT_FAILED
+    assert "There is no probe 999" in missing.err
+
+
+def test_samples_are_listed_and_more_are_drawn(logitscope, recorded: Path) -> None:
+    before = json.loads(logitscope("samples", 1, "--db", recorded, "--json").out)
+    assert [(text["sample"], text["kind"]) for text in before] == [(1, "sample"), (2, "sample")]
+    drawn = logitscope("samples", 1, "--db", recorded, "--more", 3)
+    assert "Drew samples 3 to 5." in drawn.err
+    assert drawn.out.count(" extra ") == 3
+    after = json.loads(logitscope("samples", 1, "--db", recorded, "--json").out)
+    assert after[:2] == before
+    refused = logitscope("samples", 1, "--db", recorded, "--more", 1000)
+    assert refused.code == cli.EXIT_FAILED
+
+
+def test_a_branch_is_stored_and_printed_under_what_it_leaves(logitscope, recorded: Path) -> None:
+    place = ("--db", recorded, "--sample", 1, "--position", 0)
+    made = json.loads(logitscope("branch", 1, *place, "--text", " Sorry", "--json").out)
+    assert (made["sample"], made["kind"], made["parent"], made["position"]) == (-1, "branch", 1, 0)
+    assert made["text"].startswith(" Sorry")
+    again = logitscope("branch", 1, *place, "--token", made["token_ids"][0] + 1)
+    assert again.code == 0
+    assert " -2 " in again.out
+    tree = logitscope("show", 1, "--db", recorded).out.splitlines()
+    first = max(number for number, line in enumerate(tree) if line.startswith(" sample 1  "))
+    assert "└ “" in tree[first + 2]
+    assert "├ “" in tree[first + 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--position", 0), 2),
+        (("--position", 0, "--token", 1, "--text", "A"), 2),
+        (("--position", 0, "--text", "no token is that"), 1),
+        (("--position", 999, "--token", 1), 1),
+    ],
+)
+def test_what_is_no_branch_is_refused(logitscope, recorded: Path, arguments, code: int) -> None:
+    done = logitscope("branch", 1, "--db", recorded, *arguments)
+    assert done.code == code
+    assert done.out == ""
+    assert done.err
+
+
+def test_an_edit_is_printed_and_kept_only_if_asked_to(
+    logitscope, recorded: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "prompt.txt"
+    file.write_bytes(b"1 + 1?\r\nAnswer: ")
+    shown = logitscope("edit", 1, "--db", recorded, "--file", file)
+    assert shown.code == 0
+    assert "prompt tokens" in shown.out
+    assert "\nnow " in shown.out
+    runs = ("sql", "SELECT kind FROM runs ORDER BY run_id", "--db", recorded, "--json")
+    assert json.loads(logitscope(*runs).out) == [{"kind": "run"}]
+    kept = logitscope("edit", 1, "--db", recorded, "--prompt", "Answer:", "--keep", "--json")
+    assert "Kept as probe 2." in kept.err
+    assert json.loads(kept.out)["kept"] == 2
+    assert json.loads(kept.out)["now"]["prompt_tokens"] == len(fake_encode("Answer:"))
+    assert json.loads(logitscope(*runs).out) == [{"kind": "run"}, {"kind": "edit"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 2),
+        (("--prompt", "x", "--file", "y"), 2),
+        (("--prompt", ""), 1),
+        (("--file", "not/there"), 1),
+    ],
+)
+def test_what_is_no_edit_is_refused(logitscope, recorded: Path, arguments, code: int) -> None:
+    done = logitscope("edit", 1, "--db", recorded, *arguments)
+    assert done.code == code
+    assert done.out == ""
+
+
+def test_what_was_not_made_here_is_not_asked(logitscope, sample_database: Path) -> None:
+    for command in (("samples", 1, "--more", 1), ("edit", 1, "--prompt", "x")):
+        done = logitscope(*command, "--db", sample_database)
+        assert done.code == cli.EXIT_FAILED
+        assert "can't be repeated" in done.err

@@ -9,7 +9,13 @@ from textual.app import App, ComposeResult
 
 from engine.records import Distribution
 from tests.question_views import KEPT, VOCABULARY, make_view, without_positions
-from tui.widgets.distribution import CHOSEN_MARK, CUT, DistributionView, PositionData
+from tui.widgets.distribution import (
+    ALTERNATIVE_MARK,
+    CHOSEN_MARK,
+    CUT,
+    DistributionView,
+    PositionData,
+)
 from tui.widgets.line_view import LineView
 from tui.widgets.options_panel import OptionsPanel, option_data, spelled_mass
 
@@ -109,7 +115,8 @@ async def test_the_table_shows_rank_token_bar_raw_and_after() -> None:
     assert lines[2].strip() == f"top {KEPT} of 2,048 tokens, 0.30% unseen"
     assert lines[3].split() == ["id", "token", "raw", "after"]
     rows = lines[4 : 4 + KEPT]
-    assert [int(row.replace(CHOSEN_MARK, " ").split()[0]) for row in rows] == [*range(1, KEPT + 1)]
+    ranks = [int(row.lstrip(f" {CHOSEN_MARK}{ALTERNATIVE_MARK}").split()[0]) for row in rows]
+    assert ranks == [*range(1, KEPT + 1)]
     assert rows[-1].endswith(CUT)
     assert "%" in rows[0]
     assert "█" in rows[0]

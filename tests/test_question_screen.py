@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from engine import browse
 from engine.protocol import FirstToken, Loading, Note, Wrote
+from tests.question_driver import Driver, opened
 from tests.question_views import (
     VOCABULARY,
     FakeSession,
@@ -24,7 +23,8 @@ from tests.sample_store import make_sample_store, token_id
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.actions import bindings, in_scope
 from tui.app import ExplorerApp
-from tui.events import RerunDone, RerunFailed, RerunSaw
+from tui.asking import Rerun
+from tui.events import AskDone, AskFailed, AskSaw
 from tui.screens.help import sections
 from tui.screens.override import OverrideScreen
 from tui.screens.question import QuestionScreen
@@ -38,88 +38,6 @@ from tui.widgets.readings_table import ReadingsTable
 from tui.widgets.sample_list import SampleList
 from tui.widgets.strip_pair import StripPair
 from tui.widgets.token_strip import TokenStrip
-
-
-class Driver:
-    """A question screen under test."""
-
-    def __init__(self, app: QuestionApp, pilot: Pilot[None]) -> None:
-        self.app, self.pilot = app, pilot
-
-    @property
-    def session(self) -> FakeSession:
-        return self.app.session
-
-    @property
-    def screen(self) -> QuestionScreen:
-        return next(each for each in self.app.screen_stack if isinstance(each, QuestionScreen))
-
-    def part(self, kind: type[Any], selector: str | None = None) -> Any:
-        return self.screen.query_one(selector, kind) if selector else self.screen.query_one(kind)
-
-    @property
-    def strips(self) -> StripPair:
-        return self.part(StripPair)
-
-    @property
-    def cursors(self) -> tuple[int, int]:
-        return self.part(TokenStrip, "#greedy").cursor, self.part(TokenStrip, "#sample").cursor
-
-    @property
-    def text(self) -> str:
-        rows = self.app.screen._compositor.render_strips()
-        return "\n".join(row.text for row in rows)
-
-    def title(self, selector: str) -> str:
-        return str(self.screen.query_one(selector).border_title)
-
-    @property
-    def distribution(self) -> str:
-        return self.part(DistributionView).copied()
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.settle()
-
-    async def settle(self) -> None:
-        for _ in range(2):
-            await self.pilot.pause()
-            await until(self.pilot, lambda: not any(w.is_running for w in self.app.workers))
-            await until(self.pilot, lambda: not self._position_due)
-        await self.pilot.pause()
-
-    async def tell(self, *events: Any) -> None:
-        for event in events:
-            self.session.tell(event)
-            await self.pilot.pause()
-        await until(self.pilot, lambda: not self._drawing, "the drawing of what was written")
-        await self.settle()
-
-    @property
-    def _position_due(self) -> bool:
-        screens = [each for each in self.app.screen_stack if isinstance(each, QuestionScreen)]
-        return any(screen._position_due for screen in screens)
-
-    @property
-    def _drawing(self) -> bool:
-        live = self.screen._live
-        return live is not None and live.drawing
-
-    @property
-    def notices(self) -> list[str]:
-        return [each.message for each in self.app._notifications]
-
-
-@asynccontextmanager
-async def opened(
-    views: list[Any] | None = None, size: tuple[int, int] = LARGE
-) -> AsyncIterator[Driver]:
-    app = QuestionApp(views)
-    async with app.run_test(size=size) as pilot:
-        driver = Driver(app, pilot)
-        await until(pilot, lambda: isinstance(app.screen, QuestionScreen), "the screen")
-        await driver.settle()
-        yield driver
 
 
 @pytest.fixture
@@ -376,7 +294,7 @@ async def test_next_divergence_goes_through_the_samples() -> None:
         seen = []
         for _ in range(4):
             await driver.press("d")
-            sample = driver.strips.sample
+            sample = driver.strips.below
             assert sample is not None
             seen.append((sample.index, driver.cursors[0]))
         assert seen == [(1, 4), (3, 0), (4, 1), (1, 4)]
@@ -628,35 +546,41 @@ async def test_a_rerun_is_shown_while_it_runs() -> None:
         first = distribution("live", VOCABULARY[b"A"], 1)
         ids = [VOCABULARY[piece] for piece in (b"B", b".")]
         await driver.press("r")
-        assert driver.session.rerun_of == [1]
+        ask = driver.session.last
+        assert isinstance(ask, Rerun)
+        assert ask.probe_id == 1
         assert "● live: starting the model" in driver.text
-        await driver.tell(RerunSaw(1, Loading(1, "reading weights")))
+        await driver.tell(AskSaw(ask, Loading(1, "reading weights")))
         assert "● live: reading weights" in driver.text
         assert driver.title("#greedy") == "greedy · says B · 9 tokens"
-        await driver.tell(RerunSaw(1, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
+        await driver.tell(AskSaw(ask, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
         assert "first position" in driver.text
         assert "90.5%" in driver.text
         assert driver.title("#greedy") == "greedy · live · 0 tokens"
         assert driver.title("#readings") == "readings of the stored answer"
-        await driver.tell(RerunSaw(1, Wrote(1, 1, 0, [ids[0], ids[1]])))
-        await driver.tell(RerunSaw(1, Wrote(1, 1, 1, [ids[1], None])))
+        await driver.tell(AskSaw(ask, Wrote(1, 1, 0, [ids[0], ids[1]])))
+        await driver.tell(AskSaw(ask, Wrote(1, 1, 1, [ids[1], None])))
         assert driver.title("#greedy") == "greedy · live · 2 tokens"
         assert driver.title("#sample") == "sample 1 of 1 · live · 1 token"
         assert "B. … writing" in driver.text
         assert driver.part(TokenStrip, "#sample").render_line(0).text.rstrip() == "."
-        await driver.tell(RerunSaw(1, Note(1, "The batch was halved.")))
+        await driver.tell(AskSaw(ask, Note(1, "The batch was halved.")))
         assert "● live: The batch was halved." in driver.text
-        await driver.tell(RerunDone(1, 3))
+        await driver.tell(AskDone(ask, 3))
         assert "● live" not in driver.text
         assert driver.title("#readings") == "readings"
         assert driver.title("#greedy").startswith("greedy · says refusal")
 
 
-async def test_a_second_rerun_waits_for_the_first() -> None:
+async def test_a_second_rerun_takes_the_place_of_the_first() -> None:
     async with opened() as driver:
-        await driver.press("r", "r")
-        assert driver.session.rerun_of == [1]
-        assert driver.notices == ["The model is still answering."]
+        await driver.press("r")
+        first = driver.session.last
+        await driver.press("r")
+        assert driver.session.last is not first
+        await driver.tell(AskSaw(first, Loading(1, "too late")))
+        assert "● live: starting the model" in driver.text
+        assert driver.notices == []
 
 
 async def test_tokens_written_during_a_look_up_are_looked_up_too(
@@ -674,8 +598,9 @@ async def test_tokens_written_during_a_look_up_are_looked_up_too(
             return await look_up(session, run_id, ids)
 
         await driver.press("r")
+        ask = driver.session.last
         monkeypatch.setattr(FakeSession, "tokens", slowly)
-        await driver.tell(RerunSaw(1, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
+        await driver.tell(AskSaw(ask, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
         assert driver.title("#greedy") == "greedy · live · 1 token"
         assert "⟨id" not in driver.part(TokenStrip, "#greedy").render_line(0).text
 
@@ -694,23 +619,25 @@ async def test_an_id_that_nobody_knows_is_shown_by_number() -> None:
 async def test_a_rerun_goes_on_while_another_question_is_looked_at() -> None:
     async with opened() as driver:
         await driver.press("r", "j")
+        ask = driver.session.last
         assert "● live" not in driver.text
         first = distribution("live", VOCABULARY[b"A"], 1)
-        await driver.tell(RerunSaw(1, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
-        await driver.tell(RerunSaw(1, Wrote(1, 1, 0, [VOCABULARY[b"B"]])))
+        await driver.tell(AskSaw(ask, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
+        await driver.tell(AskSaw(ask, Wrote(1, 1, 0, [VOCABULARY[b"B"]])))
         assert "question 2 of 5" in driver.text
         assert "live" not in driver.title("#greedy")
         await driver.press("k")
         assert driver.title("#greedy") == "greedy · live · 1 token"
         await driver.press("j")
-        await driver.tell(RerunDone(1, 3))
+        await driver.tell(AskDone(ask, 3))
         assert "question 2 of 5" in driver.text
 
 
 async def test_a_failed_rerun_says_why_and_shows_the_stored_probe() -> None:
     async with opened() as driver:
         await driver.press("r")
-        await driver.tell(RerunFailed(1, "The model ran out of memory.", "Use a smaller batch."))
+        ask = driver.session.last
+        await driver.tell(AskFailed(ask, "The model ran out of memory.", "Use a smaller batch."))
         assert driver.notices[-1] == "Use a smaller batch."
         assert driver.title("#greedy") == "greedy · says B · 9 tokens"
 

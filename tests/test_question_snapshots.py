@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import TextArea
 
-from tests.question_views import QuestionApp, make_view, without_positions
+from tests.question_views import (
+    QuestionApp,
+    edited_answer,
+    grown,
+    make_view,
+    without_positions,
+)
 from tests.screen_help import LARGE, SMALL, until
+from tui.events import AskDone
 
 Compare = Callable[..., bool]
 
@@ -75,3 +83,38 @@ def test_raw_text(snap_compare: Compare) -> None:
 
 def test_override(snap_compare: Compare) -> None:
     assert snap_compare(QuestionApp(), terminal_size=SMALL, run_before=after("o", "down"))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
+def test_the_tree_of_texts(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = QuestionApp([grown(make_view(0))])
+    assert snap_compare(app, terminal_size=size, run_before=after("t", "down", "down"))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
+def test_a_branch_and_the_choice_of_another(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[Any]) -> None:
+        await after()(pilot)
+        screen: Any = pilot.app.screen
+        screen._strips.show_text(-3)
+        screen._distribution.focus()
+        await after("down", "down", "down")(pilot)
+
+    app = QuestionApp([grown(make_view(0))])
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
+def test_an_edited_prompt(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[Any]) -> None:
+        await after("e")(pilot)
+        await until(pilot, lambda: pilot.app.screen.query("#comparison"))
+        session: Any = pilot.app.session  # type: ignore[attr-defined]
+        pilot.app.screen.query_one(TextArea).cursor_blink = False
+        await pilot.press("space")
+        await until(pilot, lambda: session.asking.asked)
+        await pilot.pause()
+        session.tell(AskDone(session.last, edited_answer(make_view(0), session.last.prompt)))
+        await pilot.pause()
+
+    assert snap_compare(QuestionApp(), terminal_size=size, run_before=prepare)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,24 @@ from textual.widgets import Input
 
 from engine import browse
 from engine.client import WorkerClient
+from engine.followups import Edited
+from engine.protocol import Load, Loading
 from engine.store import open_store
 from tests.fake_worker import fake_command
 from tests.sample_store import add_sample_run
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.app import ExplorerApp
-from tui.events import RerunDone, RerunFailed, RerunSaw, RunEnded, SessionEvent
+from tui.asking import Ask, Branch, EditPrompt, MoreSamples, Rerun
+from tui.events import (
+    AskCancelled,
+    AskDone,
+    AskFailed,
+    AskSaw,
+    EditKept,
+    Problem,
+    RunEnded,
+    SessionEvent,
+)
 from tui.screens.questions import QuestionsScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.start import StartScreen
@@ -360,11 +373,11 @@ async def test_a_question_is_asked_again_live(explorers: MakeExplorer, questions
         await settle(pilot)
         assert app.session.probe_id is not None
         app.session.rerun(app.session.probe_id)
-        await until(pilot, lambda: any(isinstance(event, RerunDone) for event in heard))
-        (done,) = (event for event in heard if isinstance(event, RerunDone))
-        seen = {type(event.event).__name__ for event in heard if isinstance(event, RerunSaw)}
+        await until(pilot, lambda: any(isinstance(event, AskDone) for event in heard))
+        (done,) = (event for event in heard if isinstance(event, AskDone))
+        seen = {type(event.event).__name__ for event in heard if isinstance(event, AskSaw)}
         assert {"FirstToken", "Wrote"} <= seen
-        assert app.session.view(done.new_probe_id).run.kind == "rerun"
+        assert app.session.view(done.answer).run.kind == "rerun"
         assert [run.kind for run in app.session.runs] == ["rerun", "run"]
         assert app.session.run is not None
         assert app.session.run.kind == "run"
@@ -378,10 +391,296 @@ async def test_a_sample_cannot_be_asked_again_and_says_so(sample_database: Path)
         heard = listen(app)
         assert session.probe_id is not None
         session.rerun(session.probe_id)
-        await until(pilot, lambda: any(isinstance(event, RerunFailed) for event in heard))
-        (failed,) = (event for event in heard if isinstance(event, RerunFailed))
+        await until(pilot, lambda: any(isinstance(event, AskFailed) for event in heard))
+        (failed,) = (event for event in heard if isinstance(event, AskFailed))
         assert "can't be repeated" in failed.sentence
     session.close()
+
+
+# Beside a run
+
+
+async def until_serving(pilot: Pilot[Any], app: ExplorerApp) -> int:
+    """Wait until a run has stored something; returns a probe of it."""
+    await until(pilot, lambda: app.session.live.serving and stored(app), "the run to serve")
+    row = app.session.store.reader().execute("SELECT min(probe_id) FROM probes").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def answers(heard: list[SessionEvent]) -> list[AskDone]:
+    return [event for event in heard if isinstance(event, AskDone)]
+
+
+async def test_a_run_and_questions_go_side_by_side(
+    explorers: MakeExplorer, questions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[object] = []
+    send = WorkerClient.send
+
+    def counted(client: WorkerClient, request: Any) -> None:
+        loads.extend([request] if isinstance(request, Load) else [])
+        send(client, request)
+
+    monkeypatch.setattr(WorkerClient, "send", counted)
+    app = explorers("--delay", "0.1")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions)
+        probe = await until_serving(pilot, app)
+        ids = app.session.view(probe).generations[0].positions.token_ids
+        asks: list[Ask] = [
+            Branch(probe, 0, (ids[0] + 1,)),
+            MoreSamples(probe, 8),
+            EditPrompt(probe, "Answer: "),
+            Rerun(probe),
+        ]
+        for number, ask in enumerate(asks, start=1):
+            app.session.ask(ask)
+            await until(pilot, lambda number=number: len(answers(heard)) == number, str(ask))
+        assert app.session.live.run_going
+        assert len(loads) == 1
+        branched, sampled, edited, _ = (done.answer for done in answers(heard))
+        assert branched == -1
+        assert sampled == list(range(3, 11))
+        view = app.session.view(probe)
+        assert [text.kind for text in view.generations] == [
+            "greedy", "sample", "sample", *["extra"] * 8, "branch",
+        ]  # fmt: skip
+        assert isinstance(edited, Edited)
+        app.session.keep(edited)
+        await until(pilot, lambda: any(isinstance(event, EditKept) for event in heard))
+        (kept,) = (event for event in heard if isinstance(event, EditKept))
+        await until(pilot, lambda: kept.run_id in {run.run_id for run in app.session.runs})
+        kinds = {run.run_id: run.kind for run in app.session.runs}
+        assert kinds[kept.run_id] == "edit"
+        assert app.session.live.run_going
+
+
+async def test_an_edit_is_shown_as_such_and_no_list_opens_on_it(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers()
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+        await settle(pilot)
+        assert app.session.probe_id is not None
+        app.session.ask(EditPrompt(app.session.probe_id, "Answer: "))
+        await until(pilot, lambda: answers(heard))
+        edited = answers(heard)[0].answer
+        assert isinstance(edited, Edited)
+        app.session.keep(edited)
+        await until(pilot, lambda: len(app.session.runs) == 2)
+        await settle(pilot)
+    app.session.close()
+    app = explorers()
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        assert [run.kind for run in app.session.runs] == ["edit", "run"]
+        assert app.session.run is not None
+        assert app.session.run.kind == "run"
+        app.session.open_run(2)
+        await until(pilot, lambda: app.session.listing and app.session.listing.query.run_id == 2)
+        await settle(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "edited prompt of question 1" in text_of(app))
+
+
+async def test_another_model_is_not_loaded_beside_a_run(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers("--delay", "0.1")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+        await start(pilot, questions, model="another")
+        probe = await until_serving(pilot, app)
+        app.session.rerun(probe)
+        await until(pilot, lambda: any(isinstance(event, AskFailed) for event in heard))
+        (failed,) = (event for event in heard if isinstance(event, AskFailed))
+        assert "fake can't be asked now: a run keeps " in failed.sentence
+        assert "another busy" in failed.sentence
+        assert app.session.live.run_going
+
+
+async def test_while_a_run_loads_its_model_nothing_is_asked(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers()
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+    app.session.close()
+    app = explorers("--load-delay", "2")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions)
+        assert app.session.probe_id is not None
+        app.session.ask(MoreSamples(app.session.probe_id, 1))
+        await until(pilot, lambda: any(isinstance(event, AskFailed) for event in heard))
+        (failed,) = (event for event in heard if isinstance(event, AskFailed))
+        assert failed.sentence.startswith("The run that is going has not loaded ")
+
+
+async def test_a_new_question_takes_the_place_of_the_former_and_keeps_its_load(
+    explorers: MakeExplorer, questions: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app = explorers()
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+    app.session.close()
+    app = explorers("--load-delay", "1")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        probe = app.session.probe_id
+        assert probe is not None
+        first, second = MoreSamples(probe, 8), MoreSamples(probe, 1)
+        app.session.ask(first)
+        await until(pilot, lambda: any(isinstance(event, AskSaw) for event in heard))
+        app.session.ask(second)
+        await until(pilot, lambda: answers(heard))
+        assert [event.ask for event in heard if isinstance(event, AskCancelled)] == [first]
+        (done,) = answers(heard)
+        assert done.ask is second
+        assert done.answer == [3]
+        stages = [
+            event.event.stage
+            for event in heard
+            if isinstance(event, AskSaw) and isinstance(event.event, Loading)
+        ]
+        assert stages == ["loading the fake"]
+
+
+async def test_a_run_waits_for_the_question_before_it_and_for_nothing_else(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers("--delay", "0.3")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+        await settle(pilot)
+        assert app.session.probe_id is not None
+        app.session.rerun(app.session.probe_id)
+        await start(pilot, questions, limit=2, formats="low", model="another")
+        await until(pilot, lambda: len(ended(heard)) == 2)
+        order = [type(event) for event in heard if isinstance(event, AskDone | RunEnded)]
+        assert order == [RunEnded, AskDone, RunEnded]
+
+
+async def test_what_is_taken_back_stores_nothing(explorers: MakeExplorer, questions: Path) -> None:
+    app = explorers("--delay", "0.3")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+        await settle(pilot)
+        probe = app.session.probe_id
+        assert probe is not None
+        assert not app.session.asking.cancel()
+        app.session.rerun(probe)
+        await until(pilot, lambda: app.session.asking.going is not None)
+        assert app.session.asking.cancel()
+        assert app.session.asking.going is None
+        await until(pilot, lambda: app.session.asking.wait(0), "the thread to come back")
+        await settle(pilot)
+        assert stored(app) == 1
+        assert not answers(heard)
+        assert not [event for event in heard if isinstance(event, AskFailed)]
+
+
+async def test_closing_ends_a_run_and_a_question_within_two_seconds(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers("--delay", "0.2")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await start(pilot, questions)
+        app.session.rerun(await until_serving(pilot, app))
+    assert closing_time(app) < 2.0
+    assert not app.session.live.client().alive
+
+
+async def test_closing_does_not_wait_for_a_worker_that_is_deaf(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers("--deaf")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await start(pilot, questions)
+        await until(pilot, lambda: app.session.live.client().alive)
+    assert closing_time(app) < 3.0  # Two, and one for a machine that is busy.
+    assert not app.session.live.client().alive
+
+
+def closing_time(app: ExplorerApp) -> float:
+    """Seconds that closing takes."""
+    began = time.monotonic()
+    app.session.close()
+    return time.monotonic() - began
+
+
+async def test_a_read_only_database_is_asked_about_edits_only(
+    explorers: MakeExplorer, questions: Path, tmp_path: Path
+) -> None:
+    app = explorers()
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions, limit=1, formats="low")
+        await until(pilot, lambda: ended(heard))
+    app.session.close()
+    session = Session(
+        open_store(tmp_path / "runs.duckdb", read_only=True),
+        read_only=True,
+        make_client=lambda: WorkerClient(command=fake_command(), log_path=tmp_path / "log"),
+    )
+    app = ExplorerApp(session)
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        assert session.probe_id is not None
+        session.ask(MoreSamples(session.probe_id, 1))
+        await until(pilot, lambda: any(isinstance(event, AskFailed) for event in heard))
+        session.ask(EditPrompt(session.probe_id, "Answer:"))
+        await until(pilot, lambda: answers(heard))
+        edited = answers(heard)[0].answer
+        assert isinstance(edited, Edited)
+        session.keep(edited)
+        await until(pilot, lambda: any(isinstance(event, Problem) for event in heard))
+    session.close()
+
+
+async def test_what_nobody_foresaw_is_said_too(
+    explorers: MakeExplorer, sample_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise RuntimeError("stumbled")
+
+    monkeypatch.setattr("engine.followups.model_of", stumble)
+    app = explorers(path=sample_database)
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        app.session.rerun(1)
+        await until(pilot, lambda: any(isinstance(event, AskFailed) for event in heard))
+        (failed,) = (event for event in heard if isinstance(event, AskFailed))
+        assert "stumbled" in failed.sentence
 
 
 # The list of runs

@@ -183,7 +183,14 @@ HELP = (
 )
 
 QUESTION = (
-    Action("question", "close", "escape", "back", "Back to the list of questions.", footer=True),
+    Action(
+        "question",
+        "close",
+        "escape",
+        "back",
+        "Back to the list of questions; while the model answers, take the question back first.",
+        footer=True,
+    ),
     Action(
         "question",
         "next_flagged",
@@ -362,6 +369,37 @@ QUESTION = (
     ),
     Action(
         "question",
+        "branch",
+        "b",
+        "branch",
+        "Take the alternative ↳ of the distribution here and let the model go on from it.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "more_samples",
+        "plus",
+        "8 more samples",
+        "Draw eight extra samples; no reading of the run counts them.",
+    ),
+    Action(
+        "question",
+        "toggle_tree",
+        "t",
+        "tree of texts",
+        "Show all texts, each branch under the text it leaves, or put them away.",
+        footer=True,
+    ),
+    Action(
+        "question",
+        "edit",
+        "e",
+        "edit prompt",
+        "Change the prompt and watch the answer move.",
+        footer=True,
+    ),
+    Action(
+        "question",
         "copy",
         "y",
         "copy",
@@ -416,6 +454,15 @@ OVERRIDE = (
            palette=False),
 )
 
+EDIT = (
+    Action("edit", "close", "escape", "back",
+           "Back to the question; what was not kept is gone.", footer=True, palette=False),
+    Action("edit", "keep", "ctrl+s", "keep",
+           "Store the answers to this prompt as a run of their own, of kind edit.", footer=True),
+    Action("edit", "reset", "ctrl+r", "stored prompt",
+           "Take the stored prompt again.", footer=True),
+)
+
 ACTIONS: tuple[Action, ...] = (
     *APP,
     *QUESTIONS,
@@ -431,6 +478,7 @@ ACTIONS: tuple[Action, ...] = (
     *ROWS,
     *RAW,
     *OVERRIDE,
+    *EDIT,
 )
 
 

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from engine.errors import CancelledError, LogitscopeError
-from tui.commands import doctor, explore, formats, probe, read, report, run, sql
+from tui.commands import doctor, edit, explore, formats, probe, read, report, run, sql, texts
 from tui.output import say
 
 EXIT_FAILED = 1
@@ -66,6 +66,10 @@ def _root(
 app.command("explore")(explore.explore)
 app.command("run")(run.run)
 app.command("probe")(probe.probe)
+app.command("show")(texts.show)
+app.command("samples")(texts.samples)
+app.command("branch")(texts.branch)
+app.command("edit")(edit.edit)
 app.command("sql")(sql.sql)
 app.command("read")(read.read)
 app.command("doctor")(doctor.doctor)

@@ -8,7 +8,9 @@ import msgspec
 
 if TYPE_CHECKING:
     from engine import protocol
+    from engine.followups import Edited
     from engine.runs import RunProgress
+    from tui.asking import Answer, Ask
     from tui.listing import Listing, Query
 
 
@@ -64,35 +66,48 @@ class RunEnded(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-class RerunStarted(msgspec.Struct, frozen=True):
-    """A question is being asked again."""
+class AskStarted(msgspec.Struct, frozen=True):
+    """The model is asked something about one probe."""
 
-    probe_id: int
+    ask: Ask
 
 
-class RerunSaw(msgspec.Struct, frozen=True):
-    """The worker said something about the question being asked again.
+class AskSaw(msgspec.Struct, frozen=True):
+    """The worker said something about what is being asked.
 
     ``event`` is a ``Loading``, ``FirstToken``, ``Wrote`` or ``Note`` of :mod:`engine.protocol`.
     """
 
-    probe_id: int
+    ask: Ask
     event: protocol.Event
 
 
-class RerunDone(msgspec.Struct, frozen=True):
-    """The new probe is stored."""
+class AskDone(msgspec.Struct, frozen=True):
+    """The answer is there, and stored unless it is to an edited prompt."""
 
-    probe_id: int
-    new_probe_id: int
+    ask: Ask
+    answer: Answer
 
 
-class RerunFailed(msgspec.Struct, frozen=True):
-    """The question could not be asked again, or was cancelled."""
+class AskFailed(msgspec.Struct, frozen=True):
+    """The model could not be asked."""
 
-    probe_id: int
+    ask: Ask
     sentence: str
     hint: str = ""
+
+
+class AskCancelled(msgspec.Struct, frozen=True):
+    """What was asked was taken back, or something else took its place."""
+
+    ask: Ask
+
+
+class EditKept(msgspec.Struct, frozen=True):
+    """The answers to an edited prompt were stored as a run of their own."""
+
+    edited: Edited
+    run_id: int
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -116,10 +131,12 @@ SessionEvent = (
     | OverrideChanged
     | RunProgressed
     | RunEnded
-    | RerunStarted
-    | RerunSaw
-    | RerunDone
-    | RerunFailed
+    | AskStarted
+    | AskSaw
+    | AskDone
+    | AskFailed
+    | AskCancelled
+    | EditKept
     | Noted
     | Problem
 )

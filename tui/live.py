@@ -1,4 +1,4 @@
-"""Runs and re-runs of the model while the explorer is open: one worker, one thing at a time."""
+"""The run that is going while the explorer is open, and the one worker process."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engine.errors import LogitscopeError, StoreError, WorkerError
-from tui.events import (
-    Noted,
-    RerunDone,
-    RerunFailed,
-    RerunSaw,
-    RerunStarted,
-    RunEnded,
-)
+from engine.errors import CancelledError, LogitscopeError, StoreError, WorkerError
+from tui.events import Noted, RunEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,15 +19,19 @@ if TYPE_CHECKING:
 
 LEAST_INTERVAL = 0.25
 """Seconds between two reports of a run."""
-PATIENCE = 2.0
-"""Seconds that leaving waits for a run to stop, before and after its worker is ended."""
+PATIENCE = 1.0
+"""Seconds that leaving waits for a run to stop, and then for its worker to end."""
+_STOP_CHECK = 0.05
 
 
 class Live:
-    """Owns the worker process and the one thread that uses it.
+    """Owns the worker process and the thread that a run has; others may ask the worker as well.
 
     Attributes:
         progress: How far the run that is going is; None where none is.
+        run_going: Whether a run is going.
+        serving: Whether the run that is going has loaded its model.
+        model: The model of the latest run; empty while that is not known.
         cancelling: Whether the run was told to stop.
     """
 
@@ -42,37 +39,40 @@ class Live:
         self._session = session
         self._make_client = make_client
         self._client: WorkerClient | None = None
+        self._making = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self.progress: RunProgress | None = None
         self.run_going = False
+        self.serving = False
+        self.model = ""
         self.cancelling = False
 
     @property
     def busy(self) -> bool:
-        """Whether the model is at work, for a run or a re-run."""
+        """Whether a run has the model."""
         return self._thread is not None and self._thread.is_alive()
 
     def start_run(self, make_plan: Callable[[], RunPlan], *, resume: bool = False) -> None:
         """Start a run in the background; told as ``RunProgressed`` and ``RunEnded``.
 
         Raises:
-            WorkerError: The model is busy.
+            WorkerError: Another run is going.
         """
-        self._begin(lambda: self._run(make_plan, resume))
-        self.run_going = True
-
-    def rerun(self, probe_id: int) -> None:
-        """Ask one question again in the background; told as ``Rerun...`` events."""
         if self.busy:
-            self._session.post(
-                RerunFailed(probe_id, "The model is busy.", "Wait, or cancel the run with c.")
-            )
-            return
-        self._begin(lambda: self._rerun(probe_id))
+            raise WorkerError("The model is busy.", "Wait until it is done, or cancel it with c.")
+        self._stop = threading.Event()
+        self.serving = self.cancelling = False
+        self.progress = None
+        self.model = ""
+        self.run_going = True
+        self._thread = threading.Thread(
+            target=self._run, args=(make_plan, resume), name="run", daemon=True
+        )
+        self._thread.start()
 
     def cancel(self) -> bool:
-        """Stop what is going; False where nothing is. Returns at once."""
+        """Stop the run that is going; False where none is. Returns at once."""
         if not self.busy:
             return False
         self.cancelling = True
@@ -80,35 +80,28 @@ class Live:
         return True
 
     def close(self) -> None:
-        """Stop what is going and end the worker."""
+        """Stop the run that is going and end the worker."""
         self._stop.set()
         self._join()
         if self._client is not None:
-            self._client.close()
+            self._client.close(PATIENCE)
             self._join()
 
     def _join(self) -> None:
         if self._thread is not None:
             self._thread.join(PATIENCE)
 
-    def _begin(self, work: Callable[[], None]) -> None:
-        if self.busy:
-            raise WorkerError("The model is busy.", "Wait until it is done, or cancel it with c.")
-        self._stop = threading.Event()
-        self.cancelling = False
-        self.progress = None
-        self._thread = threading.Thread(target=work, name="live", daemon=True)
-        self._thread.start()
+    def client(self) -> WorkerClient:
+        """The one that owns the worker; from any thread."""
+        with self._making:
+            if self._client is None:
+                if self._make_client is None:
+                    from engine.client import WorkerClient
 
-    def _worker(self) -> WorkerClient:
-        if self._client is None:
-            if self._make_client is None:
-                from engine.client import WorkerClient
-
-                self._client = WorkerClient()
-            else:
-                self._client = self._make_client()
-        return self._client
+                    self._client = WorkerClient()
+                else:
+                    self._client = self._make_client()
+            return self._client
 
     def _run(self, make_plan: Callable[[], RunPlan], resume: bool) -> None:
         from engine.runs import execute
@@ -126,10 +119,12 @@ class Live:
                 self._session.run_moved(progress)
 
         try:
+            plan = make_plan()
+            self._load(plan, tell)
             summary = execute(
                 self._session.store,
-                make_plan(),
-                self._worker(),
+                plan,
+                self.client(),
                 resume=resume,
                 on_progress=tell,
                 stop=self._stop,
@@ -138,29 +133,24 @@ class Live:
         except LogitscopeError as error:
             status = "cancelled" if self._stop.is_set() else "failed"
             ended = RunEnded(None, status, error.sentence, error.hint)
-        self.run_going = self.cancelling = False
+        self.run_going = self.serving = self.cancelling = False
         self.progress = None
         with suppress(StoreError):  # Closed: nobody is left to be told.
             self._session.run_ended(ended)
 
-    def _rerun(self, probe_id: int) -> None:
-        from engine.followups import rerun
+    def _load(self, plan: RunPlan, tell: Callable[[RunProgress], None]) -> None:
+        """Have the run's model loaded, once nobody else waits for an answer of another one."""
+        from engine.runs import RunProgress
 
-        post = self._session.post
-        post(RerunStarted(probe_id))
-        try:
-            new_probe_id = rerun(
-                self._session.store,
-                probe_id,
-                self._worker(),
-                on_event=lambda event: post(RerunSaw(probe_id, event)),
-                stop=self._stop,
-            )
-        except LogitscopeError as error:
-            post(RerunFailed(probe_id, error.sentence, error.hint))
-        else:
-            self._session.load_runs()
-            post(RerunDone(probe_id, new_probe_id))
+        def tell_stage(stage: str) -> None:
+            tell(RunProgress(None, stage, 0, 0, plan.planned))
+
+        self.model = plan.model
+        while not self._session.asking.wait(_STOP_CHECK) and not self._stop.is_set():
+            tell_stage("waiting for an answer")
+        if self._stop.is_set() or not self.client().load(plan.load, tell_stage, self._stop):
+            raise CancelledError("The run was cancelled before its model was loaded.")
+        self.serving = True
 
 
 def _sentence(summary: RunSummary) -> str:

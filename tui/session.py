@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine import browse
 from engine.errors import LogitscopeError, StoreError
+from tui import words
+from tui.asking import Ask, Asking, EditPrompt, Rerun
 from tui.events import (
+    AskFailed,
+    EditKept,
     ListingChanged,
     ListingFailed,
     MarkChanged,
     OverrideChanged,
     Problem,
-    RerunFailed,
     RunEnded,
     RunProgressed,
     RunsChanged,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from engine.browse import ListRow, ProbeView, RunRow
     from engine.client import WorkerClient
+    from engine.followups import Edited
     from engine.questions import Question
     from engine.readings import Status
     from engine.runs import RunPlan, RunProgress
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_SOUGHT = "mismatch"
+CLOSING_PATIENCE = 0.5
+"""Seconds that leaving waits for the thread that asks, once its worker is gone."""
 _READ_ONLY = "This database is open for reading only.", "Open it without --read-only."
 
 
@@ -53,7 +59,8 @@ class Session:
         store: The database.
         read_only: Whether nothing may be changed.
         demo: Whether this is the recorded demo of the embedded teaching model.
-        live: Runs and re-runs of the model.
+        live: The run that is going, and the worker process.
+        asking: What the model is asked about a single probe, run or no run.
         runs: Every run, newest first.
         query: What was asked for last; ``listing.query`` is what is shown.
         listing: The probes shown; None until the first list is there.
@@ -73,6 +80,7 @@ class Session:
         self.read_only = read_only
         self.demo = demo
         self.live = Live(self, make_client)
+        self.asking = Asking(self)
         self.runs: list[RunRow] = []
         self.query: Query | None = None
         self.listing: Listing | None = None
@@ -101,7 +109,9 @@ class Session:
 
     def close(self) -> None:
         """End the worker, the threads and the store, in this order."""
+        self.asking.close()
         self.live.close()
+        self.asking.wait(CLOSING_PATIENCE)
         for pool in (self._readers, self._lister, self._writer):
             pool.shutdown(wait=False, cancel_futures=True)
         self.store.close()
@@ -122,7 +132,7 @@ class Session:
 
     def _show_first(self) -> None:
         self.loaded = True
-        runs = [run for run in self.runs if run.kind != "rerun"] or self.runs
+        runs = [run for run in self.runs if run.kind not in words.ASIDE] or self.runs
         if self.query is None and runs:
             self.open_run(runs[0].run_id)
         else:
@@ -361,9 +371,41 @@ class Session:
         if self.read_only:
             raise StoreError(*_READ_ONLY)
 
+    # What the model is asked about one probe
+
     def rerun(self, probe_id: int) -> None:
-        """Ask the model again, live; told as ``Rerun...`` events."""
-        if self.read_only:
-            self.post(RerunFailed(probe_id, *_READ_ONLY))
+        """Ask the model again, live; told as ``Ask...`` events."""
+        self.ask(Rerun(probe_id))
+
+    def ask(self, ask: Ask) -> None:
+        """Ask the model something about a probe, live, instead of what is being asked.
+
+        Told as ``Ask...`` events.
+        """
+        if self.read_only and not isinstance(ask, EditPrompt):
+            self.post(AskFailed(ask, *_READ_ONLY))
         else:
-            self.live.rerun(probe_id)
+            self.asking.ask(ask)
+
+    async def check_askable(self, probe_id: int) -> None:
+        """Look up, off the event loop, whether anything can be asked of a probe.
+
+        Raises:
+            LogitscopeError: Nothing says how it was made.
+        """
+        from engine.followups import model_of
+
+        await self._off_loop(lambda: model_of(self.store, probe_id))
+
+    def keep(self, edited: Edited) -> None:
+        """Store the answers to an edited prompt in the background; told as :class:`EditKept`."""
+
+        def change() -> None:
+            from engine.followups import keep
+
+            self._check_writable()
+            probe_id = keep(self.store, edited)
+            self.post(EditKept(edited, self.view(probe_id).run.run_id))
+            self.load_runs()
+
+        self._write(change)

@@ -24,6 +24,7 @@ FLAG_LETTERS = {
     "greedy_vs_samples": "G",
     "off_option_top": "O",
     "tie": "=",
+    "near_tie": "≈",
     "low_margin": "~",
     "wrong": "W",
 }
@@ -38,6 +39,10 @@ STATUS_WORDS = {
     "unparsed": "unparsed",
 }
 """What lists say where a text names no single option."""
+
+ASIDE = {"rerun": "re-run", "edit": "edited prompt"}
+"""Kinds of runs that are one question asked anew, and what the question is called then; no list
+of questions opens on them."""
 
 
 def answer(status: str | None, label: str | None) -> str:

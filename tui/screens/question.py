@@ -10,20 +10,23 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 
 from engine.errors import LogitscopeError
-from tui import clipboard
+from tui import clipboard, words
 from tui.actions import bindings
+from tui.asking import Ask, Branch, EditPrompt, MoreSamples, Rerun
 from tui.events import (
+    AskCancelled,
+    AskDone,
+    AskFailed,
+    AskSaw,
+    AskStarted,
     MarkChanged,
     OverrideChanged,
-    RerunDone,
-    RerunFailed,
-    RerunSaw,
-    RerunStarted,
     SessionEvent,
 )
-from tui.live_probe import LiveProbe
+from tui.live_probe import LIVE_INTERVAL, LiveProbe
 from tui.screens.override import Decision, OverrideScreen
 from tui.screens.raw import RawScreen
+from tui.texts import name_of
 from tui.widgets.distribution import DistributionView, PositionData
 from tui.widgets.figures import count
 from tui.widgets.key_line import KeyLine
@@ -33,20 +36,20 @@ from tui.widgets.prompt_view import PromptView
 from tui.widgets.question_header import QuestionHeader
 from tui.widgets.readings_table import ReadingsTable
 from tui.widgets.strip_pair import StripPair
-from tui.widgets.token_text import token_bytes
+from tui.widgets.text_tree import TextTree
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from engine.browse import ProbeView
-    from engine.records import Distribution
+    from tui.asking import Answer
     from tui.session import Session
 
 WIDE = 120
 """Columns from which distribution and options stand side by side and bars are on."""
 READINGS_MEANWHILE = "readings of the stored answer"
-LIVE_INTERVAL = 1 / 15
-"""Seconds between two drawings of what the model writes."""
+MORE_SAMPLES = 8
+"""Extra samples that a key asks for."""
 
 
 class QuestionScreen(Screen[None]):
@@ -68,6 +71,7 @@ class QuestionScreen(Screen[None]):
         self._bars: bool | None = None
         self._live: LiveProbe | None = None
         self._position_due = False
+        self._wanted_text: int | None = None
 
     def compose(self) -> ComposeResult:
         """Prompt beside readings; strips beside the distribution."""
@@ -76,6 +80,7 @@ class QuestionScreen(Screen[None]):
             with Horizontal(id="upper"):
                 yield PromptView(id="prompt")
                 yield ReadingsTable(id="readings")
+                yield TextTree(id="tree")
             with Horizontal(id="lower"):
                 yield StripPair(id="strips")
                 with Container(id="side"):
@@ -88,10 +93,14 @@ class QuestionScreen(Screen[None]):
         self._header = self.query_one(QuestionHeader)
         self._prompt = self.query_one(PromptView)
         self._readings = self.query_one(ReadingsTable)
+        self._tree = self.query_one(TextTree)
         self._strips = self.query_one(StripPair)
         self._distribution = self.query_one(DistributionView)
         self._options = self.query_one(OptionsPanel)
         self._session.signal.subscribe(self, self._on_session)
+        going = self._session.asking.going
+        if going is not None and not isinstance(going, EditPrompt):
+            self._live = LiveProbe(going)
         self._fetch(self._probe_id)
 
     def on_resize(self, _: events.Resize) -> None:
@@ -100,10 +109,10 @@ class QuestionScreen(Screen[None]):
 
     # What is shown
 
-    def _fetch(self, probe_id: int | None) -> None:
-        if probe_id is not None:
-            self._probe_id = probe_id
-            self.run_worker(self._load(probe_id), group="probe", exclusive=True)
+    def _fetch(self, probe_id: int, text: int | None = None) -> None:
+        """Show a probe as it is stored now, and if asked to, one of its texts."""
+        self._probe_id, self._wanted_text = probe_id, text
+        self.run_worker(self._load(probe_id), group="probe", exclusive=True)
 
     async def _load(self, probe_id: int) -> None:
         try:
@@ -122,6 +131,10 @@ class QuestionScreen(Screen[None]):
         self._readings.border_title = ReadingsTable.BORDER_TITLE
         self._strips.show(view)
         self._strips.select(self._readings.selected)
+        if self._wanted_text is not None:
+            self._strips.show_text(self._wanted_text)
+            self._wanted_text = None
+        self._tree.show(self._strips.texts, self._shown_text)
         self._options.show(view)
         if self._live is not None and self._live.probe_id == self._probe_id:
             self._draw_live()
@@ -129,8 +142,9 @@ class QuestionScreen(Screen[None]):
             self._header.say_live("")
 
     def _place(self, view: ProbeView) -> str:
-        if view.run.kind == "rerun":
-            return f"re-run of question {view.row.question_index + 1:,}"
+        aside = words.ASIDE.get(view.run.kind)
+        if aside is not None:
+            return f"{aside} of question {view.row.question_index + 1:,}"
         listing = self._session.listing
         if listing is None:
             return f"question {view.row.question_index + 1:,}"
@@ -154,9 +168,29 @@ class QuestionScreen(Screen[None]):
         if live is None or live.probe_id != self._probe_id or live.first is None:
             self._distribution.show(*self._strips.position())
 
-    @on(StripPair.SampleShown)
-    def _sample_shown(self, event: StripPair.SampleShown) -> None:
-        self._readings.follow_sample(event.index)
+    @on(StripPair.TextShown)
+    def _text_shown(self, event: StripPair.TextShown) -> None:
+        self._readings.follow_text(event.index)
+        self._tree.follow(event.index)
+
+    @property
+    def _shown_text(self) -> int | None:
+        leading = self._strips.leading
+        return None if leading is None else leading.index
+
+    @on(RowView.Moved, "#tree")
+    def _tree_moved(self) -> None:
+        if self._tree.text is not None:
+            self._strips.show_text(self._tree.text.index)
+
+    @on(RowView.Chosen, "#tree")
+    def _tree_chosen(self) -> None:
+        self._tree_moved()
+        self._strips.focus_leading()
+
+    @on(RowView.Chosen, "#distribution")
+    def _alternative_chosen(self) -> None:
+        self.action_branch()
 
     @on(RowView.Moved, "#readings")
     def _reading_selected(self) -> None:
@@ -172,23 +206,41 @@ class QuestionScreen(Screen[None]):
         match event:
             case MarkChanged(probe_id) | OverrideChanged(probe_id) if probe_id == self._probe_id:
                 self._fetch(probe_id)
-            case RerunStarted(probe_id):
-                self._live = LiveProbe(probe_id)
+            case AskStarted(ask) if not isinstance(ask, EditPrompt):
+                self._live = LiveProbe(ask)
                 self._draw_live()
-            case RerunSaw(probe_id, seen) if self._live is not None:
+            case AskSaw(ask, seen) if self._live is not None and ask is self._live.ask:
                 self._live.see(seen)
                 self._draw_live_soon()
-            case RerunDone(probe_id, new_probe_id):
-                self._end_live(new_probe_id if probe_id == self._probe_id else None)
-            case RerunFailed(probe_id, sentence, hint):
+            case AskDone(ask, answer):
+                self._conclude(ask, answer)
+            case AskFailed(ask, sentence, hint) if not isinstance(ask, EditPrompt):
                 self.notify(hint, title=sentence, severity="error")
-                self._end_live(probe_id if probe_id == self._probe_id else None)
+                self._end_live(ask)
+            case AskCancelled(ask):
+                self._end_live(ask)
             case _:
                 pass
 
-    def _end_live(self, show: int | None) -> None:
-        self._live = None
-        self._fetch(show)
+    def _conclude(self, ask: Ask, answer: Answer) -> None:
+        """Show what the answer brought, where its probe is still shown."""
+        if self._live is not None and ask is self._live.ask:
+            self._live = None
+        if ask.probe_id != self._probe_id:
+            return
+        if isinstance(ask, Rerun) and isinstance(answer, int):
+            self._fetch(answer)
+        elif isinstance(ask, Branch) and isinstance(answer, int):
+            self._fetch(ask.probe_id, answer)
+        elif isinstance(answer, list):
+            self._fetch(ask.probe_id, answer[0])
+
+    def _end_live(self, ask: Ask) -> None:
+        """Show what is stored again."""
+        if self._live is not None and ask is self._live.ask:
+            self._live = None
+            if ask.probe_id == self._probe_id:
+                self._fetch(ask.probe_id)
 
     def _draw_live_soon(self) -> None:
         """Draw what is there at most 15 times a second."""
@@ -202,20 +254,23 @@ class QuestionScreen(Screen[None]):
 
     async def _draw(self, live: LiveProbe) -> None:
         view = self._view
-        # The model writes on while token ids are looked up.
-        while view is not None and (unknown := live.unknown()):
-            live.learn(await self._session.tokens(view.run.run_id, unknown), unknown)
+        if view is not None:
+            await live.look_up(self._session, view.run.run_id)
         live.drawing = False
         if view is None or live is not self._live or live.probe_id != self._probe_id:
             return
-        self._header.say_live(live.stage)
-        if live.first is not None:
-            self._show_live(view, live, live.first)
+        self._header.say_live(f"{live.stage} (escape cancels)")
+        if isinstance(live.ask, Rerun):
+            self._show_rerun(view, live)
+        elif any(live.token_ids):
+            self._strips.show_live(live)
 
-    def _show_live(self, view: ProbeView, live: LiveProbe, first: Distribution) -> None:
+    def _show_rerun(self, view: ProbeView, live: LiveProbe) -> None:
         """What is known takes the place of what is stored, from the first token on."""
+        if live.first is None:
+            return
         self._strips.show_live(live)
-        self._distribution.show(PositionData.of_first(first, live.tokens, view.vocab_size))
+        self._distribution.show(PositionData.of_first(live.first, live.tokens, view.vocab_size))
         chances = map(math.exp, live.label_logprobs)
         self._options.show(view, list(zip(view.question.labels, chances, strict=False)))
         self._readings.border_title = READINGS_MEANWHILE
@@ -223,8 +278,13 @@ class QuestionScreen(Screen[None]):
     # Actions
 
     def action_close(self) -> None:
-        """Go back to the list."""
-        self.dismiss()
+        """Take back what is being asked; otherwise close the tree, or go back to the list."""
+        if self._live is not None and self._live.probe_id == self._probe_id:
+            self._session.asking.cancel()
+        elif self._tree.has_focus:
+            self.action_toggle_tree()
+        else:
+            self.dismiss()
 
     def action_step(self, delta: int) -> None:
         """Go to the next or previous question of the list."""
@@ -289,10 +349,60 @@ class QuestionScreen(Screen[None]):
 
     def action_rerun(self) -> None:
         """Ask the model again, live."""
-        if self._live is None:
-            self._session.rerun(self._probe_id)
+        self._session.rerun(self._probe_id)
+
+    def action_more_samples(self) -> None:
+        """Draw more samples."""
+        self._session.ask(MoreSamples(self._probe_id, MORE_SAMPLES))
+
+    def action_branch(self) -> None:
+        """Take the chosen alternative at the cursor and let the model go on from there."""
+        text, position = self._strips.leading, self._strips.cursor
+        if text is None or position >= len(text.positions):
+            self.notify("There is no token here to branch off at.")
+            return
+        taken = self._distribution.alternative
+        if taken is None:
+            self.notify("No other token is known here.")
+            return
+        text = self._strips.texts.origin(text, position)
+        written = text.positions.token_ids
+        known = self._strips.texts.branch_at(text, position, taken)
+        if known is not None:
+            self._strips.show_text(known.index)
+            self.notify("This branch is there already.")
+        elif written[position] == taken:
+            self._strips.show_text(text.index)
+            self.notify(f"That is what {name_of(text)} has there.")
         else:
-            self.notify("The model is still answering.")
+            beginning = (*written[:position], taken)
+            self._session.ask(Branch(self._probe_id, text.index, beginning))
+
+    def action_toggle_tree(self) -> None:
+        """Show all texts as a tree in the place of prompt and readings, or put it away."""
+        upper = self.query_one("#upper")
+        upper.toggle_class("-tree")
+        if upper.has_class("-tree"):
+            self._tree.focus()
+        else:
+            self._strips.focus_leading()
+
+    async def action_edit(self) -> None:
+        """Change the prompt and watch the answer move."""
+        view = self._view
+        if view is None:
+            return
+        if not view.prompt_ids:
+            self.notify("The tokens of this prompt were not recorded: it can't be asked again.")
+            return
+        try:
+            await self._session.check_askable(view.row.probe_id)
+        except LogitscopeError as error:
+            self.notify(error.hint, title=error.sentence, severity="error")
+            return
+        from tui.screens.edit import EditScreen
+
+        self.app.push_screen(EditScreen(self._session, view))
 
     def action_raw(self) -> None:
         """Show text and bytes of the leading generation."""
@@ -301,16 +411,7 @@ class QuestionScreen(Screen[None]):
             self.notify("There is no generation to show.")
             return
         reading = self._strips.selected_reading_of(generation)
-        ids = generation.positions.token_ids
-        raw = b"".join(token_bytes(view.tokens.get(token_id)) for token_id in ids)
-        self.app.push_screen(
-            RawScreen(
-                "greedy" if generation.kind == "greedy" else f"sample {generation.index}",
-                generation.text,
-                raw if ids else generation.text.encode(),
-                None if reading is None else reading.span,
-            )
-        )
+        self.app.push_screen(RawScreen(view, generation, reading))
 
     def action_override(self) -> None:
         """Decide by hand what the greedy text says."""

@@ -13,12 +13,18 @@ from textual.widgets.text_area import Document, Selection
 
 from tui import clipboard
 from tui.actions import bindings
+from tui.texts import name_of
 from tui.widgets.figures import count
 from tui.widgets.key_line import KeyLine
 from tui.widgets.line_view import LineView
+from tui.widgets.token_text import token_bytes
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+
+    from engine.browse import ProbeView
+    from engine.readings import Reading
+    from engine.records import Generation
 
 _PER_LINE = (8, 16)
 
@@ -67,10 +73,15 @@ class RawScreen(ModalScreen[None]):
     BINDINGS: ClassVar = bindings("raw")
     CSS_PATH = "question.tcss"
 
-    def __init__(self, title: str, text: str, raw: bytes, span: tuple[int, int] | None) -> None:
-        """Show ``text`` and ``raw``; ``span`` is in characters of the text."""
+    def __init__(self, view: ProbeView, generation: Generation, reading: Reading | None) -> None:
+        """Show a text of a probe; ``reading`` is one of it, if one is selected."""
         super().__init__()
-        self._title, self._text, self._raw, self._span = title, text, raw, span
+        ids = generation.positions.token_ids
+        raw = b"".join(token_bytes(view.tokens.get(token_id)) for token_id in ids)
+        self._title = name_of(generation)
+        self._text = generation.text
+        self._raw = raw if ids else generation.text.encode()
+        self._span = None if reading is None else reading.span
 
     def compose(self) -> ComposeResult:
         """Lay out text and bytes."""

@@ -9,6 +9,7 @@ from rich.text import Text
 from engine.browse import ProbeView
 from engine.readings import Reading
 from tui import words
+from tui.texts import TEXT_READINGS
 from tui.widgets.line_view import RowView
 from tui.widgets.token_text import fit
 
@@ -19,6 +20,7 @@ NAMES = {
     "greedy_text": "greedy text",
     "majority": "majority",
 }
+_KINDS = {"sample_text": "sample", "extra_text": "extra", "branch_text": "branch"}
 NAME_CELLS = 13
 RULE_COLUMNS = 66
 """Columns from which the rule has a column of its own."""
@@ -26,8 +28,8 @@ RULE_COLUMNS = 66
 
 def name_of(reading: Reading) -> str:
     """What the table calls a reading."""
-    if reading.name == "sample_text":
-        return f"sample {reading.sample}"
+    if reading.name in TEXT_READINGS:
+        return f"{_KINDS[reading.name]} {abs(reading.sample or 0)}"
     return NAMES[reading.name]
 
 
@@ -51,7 +53,8 @@ class ReadingsTable(RowView):
     HELP = (
         "Every way to read an answer out of this probe. conf. is how sure the reading is, "
         "margin its distance to the runner-up; both only where the reading has one. What the "
-        "rule of the selected reading matched is underlined in the strip; enter goes there. A "
+        "rule of the selected reading matched is underlined in the strip; enter goes there. What "
+        "extra samples and branches say counts in no other reading and no flag. A "
         "manual override (o) stands apart and wins over the greedy text."
     )
     BORDER_TITLE = "readings"
@@ -69,18 +72,23 @@ class ReadingsTable(RowView):
     def show(self, view: ProbeView) -> None:
         """Show a probe's readings; the cursor stays on the same reading, at first the text's."""
         kept = self.selected
-        key = ("greedy_text", None) if kept is None else (kept.name, kept.sample)
         self._view = view
         override = () if view.override is None else (view.override,)
         self._readings = (*override, *view.readings)
         keys = [(each.name, each.sample) for each in self._readings]
-        self.show_rows(len(keys), _last_index(keys, key))
+        key = ("greedy_text", None) if kept is None else (kept.name, kept.sample)
+        self.show_rows(len(keys), _last_index(keys, key if key in keys else ("greedy_text", None)))
 
-    def follow_sample(self, sample: int) -> None:
-        """Where a sample's reading is selected, select this sample's instead; tells nobody."""
-        if self.selected is not None and self.selected.name == "sample_text":
-            keys = [(each.name, each.sample) for each in self._readings]
-            self.show_rows(self.rows, _last_index(keys, ("sample_text", sample)))
+    def follow_text(self, index: int) -> None:
+        """Where a text's reading is selected, select that of this text instead; tells nobody."""
+        if self.selected is not None and self.selected.name in TEXT_READINGS:
+            places = [
+                place
+                for place, each in enumerate(self._readings)
+                if each.name in TEXT_READINGS and each.sample == index
+            ]
+            if places:
+                self.show_rows(self.rows, places[0])
 
     def copied(self) -> str:
         """The readings as tab-separated values with a header."""

@@ -1,4 +1,4 @@
-"""The greedy strip above, a sample strip below, and one cursor for both."""
+"""The greedy strip above, a sample or a branch below, and one cursor for both."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from textual import events, on
 from textual.containers import Vertical
 from textual.message import Message
 
-from tui import words
-from tui.alignment import first_divergence, next_surprising, tokens_of_span
+from tui.alignment import next_surprising, tokens_of_span
+from tui.asking import Branch, Rerun
+from tui.texts import TEXT_READINGS, Texts, name_of
 from tui.widgets.distribution import PositionData
 from tui.widgets.figures import NOT_RECORDED, count
 from tui.widgets.line_view import RowView
@@ -31,34 +32,35 @@ NO_SURPRISE = "No surprising token here."
 
 
 class StripPair(Vertical):
-    """Two strips that show a probe's generations; the strip with the focus leads.
+    """Two strips: a text below and the one it is compared with above; the one with the focus leads.
+
+    Below is a sample or a branch, above the greedy text or the text that the branch leaves.
 
     Attributes:
         cursor: Number of the token under the cursor, the same in both strips.
+        texts: The texts of the probe.
     """
 
     class Moved(Message):
         """Another token, or another generation, is under the cursor."""
 
-    class SampleShown(Message):
-        """Another sample is in the lower strip."""
+    class TextShown(Message):
+        """Another text is in the lower strip."""
 
         def __init__(self, index: int) -> None:
             super().__init__()
             self.index = index
-            """The sample's number, from 1."""
+            """The text's index, as in :class:`engine.records.Generation`."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self.cursor = 0
+        self.texts = Texts()
         self._view: ProbeView | None = None
-        self._greedy: Generation | None = None
-        self._samples: list[Generation] = []
-        self._divergences: list[int | None] = []
         self._contents: dict[int, StripContent] = {}
-        self._place = 0
+        self._index = 1
         self._selected: Reading | None = None
-        self._sample_leads = False
+        self._below_leads = False
 
     def compose(self) -> ComposeResult:
         """Greedy above; below one sample, or the list of all."""
@@ -77,14 +79,20 @@ class StripPair(Vertical):
     # What is shown
 
     @property
-    def sample(self) -> Generation | None:
-        """The sample in the lower strip."""
-        return self._samples[self._place] if self._samples else None
+    def below(self) -> Generation | None:
+        """The text in the lower strip."""
+        return self.texts.get(self._index) if self._index else None
+
+    @property
+    def above(self) -> Generation | None:
+        """The text in the upper strip."""
+        below = self.below
+        return self.texts.greedy if below is None else self.texts.parent(below)
 
     @property
     def leading(self) -> Generation | None:
-        """The generation that the distribution follows."""
-        return self.sample if self._sample_leads else self._greedy
+        """The text that the distribution follows."""
+        return self.below if self._below_leads else self.above
 
     @property
     def lists_samples(self) -> bool:
@@ -92,42 +100,92 @@ class StripPair(Vertical):
         return self._list.display
 
     def show(self, view: ProbeView) -> None:
-        """Show a probe; the sample's number and the cursor stay where they can."""
+        """Show a probe; the text's index and the cursor stay where they can."""
         self._view = view
+        self.texts = Texts(view)
         self._contents.clear()
-        self._greedy = next((each for each in view.generations if each.kind == "greedy"), None)
-        self._samples = [each for each in view.generations if each.kind == "sample"]
-        self._divergences = [self._divergence(each) for each in self._samples]
-        self._place = max(0, min(self._place, len(self._samples) - 1))
+        self._index = self._nearest(self._index)
         self.cursor = max(0, min(self.cursor, self._length - 1))
-        self._list.show(view, self._place)
+        self._list.show(self.texts, self._place)
         self._show_strips()
+
+    def _nearest(self, index: int) -> int:
+        """The index itself where there is such a text below, otherwise the nearest sample's."""
+        if index and self.texts.get(index) is not None:
+            return index
+        numbers = [sample.index for sample in self.texts.samples]
+        return min(numbers, key=lambda number: abs(number - index), default=1)
+
+    @property
+    def _place(self) -> int:
+        """The place of the lower text among the samples; that of the first for a branch."""
+        numbers = [sample.index for sample in self.texts.samples]
+        return numbers.index(self._index) if self._index in numbers else 0
 
     def show_live(self, live: LiveProbe) -> None:
         """Show what the model has written so far; the cursor follows the pen."""
-        samples = max(0, len(live.token_ids) - 1)
-        below = min(self._place + 1, samples)
-        _write(self._upper, "greedy", 0, live)
-        name = f"sample {below} of {samples}" if samples else "samples"
-        _write(self._lower, name, below if samples else None, live)
+        if isinstance(live.ask, Rerun):
+            samples = max(0, len(live.token_ids) - 1)
+            below = min(self._place + 1, samples)
+            _write(self._upper, "greedy", 0, live)
+            name = f"sample {below} of {samples}" if samples else "samples"
+            _write(self._lower, name, below if samples else None, live)
+            return
+        left = self.texts.greedy
+        name = count(len(live.token_ids) or 1, "extra sample")
+        if isinstance(live.ask, Branch):
+            left = self.texts.get(live.ask.sample)
+            name = f"branch at {len(live.ask.beginning)}"
+        if left is not None:
+            self._show_above(left)
+        _write(self._lower, name, 0, live)
+
+    def _show_above(self, text: Generation) -> None:
+        """Show a text in the upper strip while the lower one is being written."""
+        self._upper.show(self._content(text))
+        self._upper.border_title = self._title(text)
 
     def select(self, reading: Reading | None) -> None:
-        """Underline what a reading matched; a sample's reading brings its sample up."""
+        """Underline what a reading matched; the reading of a text below brings it up."""
         self._selected = reading
-        if reading is not None and reading.name == "sample_text":
-            self._show_sample(reading.sample or 0)
+        if reading is not None and reading.name in TEXT_READINGS:
+            self._show_below(reading.sample or 0)
         self._show_strips()
+
+    def show_text(self, index: int) -> None:
+        """Show a text and what it is compared with, the cursor where they part, if they do.
+
+        The greedy text is compared with nothing: it is shown above a sample.
+        """
+        if index < 0 and self.lists_samples:
+            self.toggle_list()  # Samples are all that is listed there.
+        on_strip = self._upper.has_focus or self._lower.has_focus
+        self._show_below(index or self._nearest(1))
+        self._lead(below=bool(index))
+        if on_strip:
+            self.focus_leading()
+        below = self.below
+        divergence = None if below is None else self.texts.divergence(below)
+        if index and divergence is not None:
+            self._put_cursor(divergence)
 
     def go_to_selected(self) -> None:
         """Put the cursor on what the selected reading is about."""
         reading, view = self._selected, self._view
         if reading is None or view is None:
             return
-        on_sample = reading.name == "sample_text"
-        generation = self.sample if on_sample else self._greedy
+        on_sample = reading.name in TEXT_READINGS
+        if not on_sample and self.above is not self.texts.greedy:
+            self.show_text(0)
+        generation = self.below if on_sample else self.above
         span = self._span(generation) if generation is not None else None
         (self._lower if on_sample and not self.lists_samples else self._upper).focus()
         self._put_cursor(span[0] if span is not None else 0)
+
+    def focus_leading(self) -> None:
+        """Give the focus to the strip that leads, where it can be seen."""
+        below = self._below_leads
+        (self._upper if not below else self._list if self.lists_samples else self._lower).focus()
 
     def position(self) -> tuple[PositionData | None, str]:
         """The distribution under the cursor, or None and the reason."""
@@ -152,9 +210,9 @@ class StripPair(Vertical):
         self._lower.show_gauges(gauges)
 
     def _show_strips(self) -> None:
-        sample = self.sample
-        divergence = self._divergences[self._place] if self._samples else None
-        for strip, generation in ((self._upper, self._greedy), (self._lower, sample)):
+        below, above = self.below, self.above
+        divergence = None if below is None else self.texts.divergence(below)
+        for strip, generation in ((self._upper, above), (self._lower, below)):
             if generation is None:
                 strip.show(StripContent(recorded=False))
             else:
@@ -163,8 +221,8 @@ class StripPair(Vertical):
                     divergence=divergence,
                     span=self._span(generation),
                 )
-        self._upper.border_title = self._greedy_title()
-        self._lower.border_title = self._sample_title(divergence)
+        self._upper.border_title = f"greedy {NOT_RECORDED}" if above is None else self._title(above)
+        self._lower.border_title = self._title_below(divergence)
         self._show_cursor()
 
     def _content(self, generation: Generation) -> StripContent:
@@ -173,39 +231,30 @@ class StripPair(Vertical):
             self._contents[generation.index] = StripContent.of(generation, tokens)
         return self._contents[generation.index]
 
-    def _greedy_title(self) -> str:
-        if self._greedy is None:
-            return f"greedy {NOT_RECORDED}"
-        return f"greedy · {self._says('greedy_text', None)} · {_length(self._greedy)}"
+    def _title(self, text: Generation) -> str:
+        return " · ".join((self.texts.title(text), self._says(text), _length(text)))
 
-    def _sample_title(self, divergence: int | None) -> str:
-        sample = self.sample
-        if sample is None:
+    def _title_below(self, divergence: int | None) -> str:
+        below, above = self.below, self.above
+        if below is None:
             return f"samples {NOT_RECORDED}"
-        parts = [f"sample {sample.index} of {len(self._samples)}"]
-        parts.append(self._says("sample_text", sample.index))
-        if self._greedy is not None and sample.positions.token_ids:
+        parts = [self.texts.title(below), self._says(below)]
+        if above is not None and below.positions.token_ids:
             parts.append(
-                "same as greedy" if divergence is None else f"{DIVERGENCE_MARK} at {divergence + 1}"
+                f"same as {name_of(above)}"
+                if divergence is None
+                else f"{DIVERGENCE_MARK} at {divergence + 1}"
             )
-        return " · ".join([*parts, _length(sample)])
+        return " · ".join([*parts, _length(below)])
 
-    def _says(self, name: str, sample: int | None) -> str:
-        readings = self._view.readings if self._view is not None else ()
-        reading = next((r for r in readings if r.name == name and r.sample == sample), None)
-        if reading is None:
-            return NOT_RECORDED
-        return f"says {words.answer(reading.status, reading.label)}"
-
-    def _divergence(self, sample: Generation) -> int | None:
-        if self._greedy is None:
-            return None
-        return first_divergence(self._greedy.positions.token_ids, sample.positions.token_ids)
+    def _says(self, text: Generation) -> str:
+        known = self.texts.reading(text) is not None
+        return f"says {self.texts.says(text)}" if known else NOT_RECORDED
 
     def selected_reading_of(self, generation: Generation) -> Reading | None:
         """The selected reading, if it reads this generation."""
         reading = self._selected
-        if reading is None or reading.name not in ("greedy_text", "sample_text"):
+        if reading is None or reading.name not in {"greedy_text", *TEXT_READINGS}:
             return None
         return reading if (reading.sample or 0) == generation.index else None
 
@@ -225,7 +274,7 @@ class StripPair(Vertical):
     @property
     def _length(self) -> int:
         """Tokens of the longer of the two strips."""
-        shown = (self._greedy, self.sample)
+        shown = (self.above, self.below)
         return max((len(each.positions) for each in shown if each is not None), default=0)
 
     def move_cursor(self, delta: int) -> None:
@@ -253,21 +302,26 @@ class StripPair(Vertical):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The strip with the focus leads."""
-        sample_leads = event.widget is not self._upper
-        if sample_leads != self._sample_leads:
-            self._sample_leads = sample_leads
-            self._upper.lead(not sample_leads)
-            self._lower.lead(sample_leads)
+        self._lead(below=event.widget is not self._upper)
+
+    def _lead(self, *, below: bool) -> None:
+        if below != self._below_leads:
+            self._below_leads = below
+            self._upper.lead(not below)
+            self._lower.lead(below)
             self.post_message(self.Moved())
 
     # Samples
 
     def step_sample(self, delta: int) -> None:
-        """Show the next or previous sample, round and round."""
-        if self._samples:
-            self._show_sample(self._samples[(self._place + delta) % len(self._samples)].index)
-        else:
+        """Show the next or previous sample, round and round; from a branch the first or last."""
+        samples = self.texts.samples
+        if not samples:
             self.notify(NO_SAMPLES)
+        elif self._index < 0:
+            self._show_below(samples[0 if delta > 0 else -1].index)
+        else:
+            self._show_below(samples[(self._place + delta) % len(samples)].index)
 
     def toggle_list(self) -> None:
         """Switch between the list of all samples and the strip of one."""
@@ -279,41 +333,38 @@ class StripPair(Vertical):
     @on(RowView.Moved, "#samples")
     def _sample_row(self, event: RowView.Moved) -> None:
         event.stop()
-        self._show_sample(self._samples[event.row].index)
+        self._show_below(self.texts.samples[event.row].index)
 
     @on(RowView.Chosen, "#samples")
     def _sample_chosen(self, event: RowView.Chosen) -> None:
         event.stop()
         self.toggle_list()
 
-    def _show_sample(self, index: int) -> None:
-        place = next((n for n, each in enumerate(self._samples) if each.index == index), None)
-        if place is None or place == self._place:
+    def _show_below(self, index: int) -> None:
+        if index == self._index or not index or self.texts.get(index) is None:
             return
-        self._place = place
-        self._list.show_rows(len(self._samples), place)
+        self._index = index
+        self._list.show_rows(len(self.texts.samples), self._place)
         self.cursor = max(0, min(self.cursor, self._length - 1))
         self._show_strips()
-        self.post_message(self.SampleShown(index))
+        self.post_message(self.TextShown(index))
 
     # Jumps
 
     def next_divergence(self) -> None:
-        """Go to where this sample parts from the greedy text; when there, to the next one's."""
-        order = range(len(self._samples))
-        start = self._place if self._off_divergence else self._place + 1
-        for step in order:
-            place = (start + step) % len(order)
-            divergence = self._divergences[place]
+        """Go to where this text parts from the one above; when there, to the next text's."""
+        compared = self.texts.compared
+        below = self.below
+        place = next((n for n, each in enumerate(compared) if each is below), 0)
+        here = below is not None and self.texts.divergence(below) == self.cursor
+        for step in range(len(compared)):
+            text = compared[(place + here + step) % len(compared)]
+            divergence = self.texts.divergence(text)
             if divergence is not None:
-                self._show_sample(self._samples[place].index)
+                self._show_below(text.index)
                 self._put_cursor(divergence)
                 return
-        self.notify(NO_DIVERGENCE if self._samples else NO_SAMPLES)
-
-    @property
-    def _off_divergence(self) -> bool:
-        return bool(self._samples) and self._divergences[self._place] != self.cursor
+        self.notify(NO_DIVERGENCE if compared else NO_SAMPLES)
 
     def next_surprising(self) -> None:
         """Go to the next surprising token of the leading strip."""
