@@ -110,7 +110,7 @@ class Execution:
         self._plan = plan
         self._client = client
         self._token_texts = token_texts(ready)
-        self._notes = deque(ready.notes)
+        self._notes = deque([*ready.notes, *plan.notes])
         self._run_id = run_id
         self._on_progress = on_progress
         self._stop = stop

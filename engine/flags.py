@@ -13,7 +13,9 @@ vocabulary's likeliest token spells, ``unparsed`` and NULL where it spells none;
 that is itself a refusal; ``majority_status`` and ``majority`` over the samples; ``tied`` whether
 two options share the highest first-token logprob exactly; ``hedged`` whether the greedy text
 hedges; ``least_margin`` the smallest distance of the two likeliest tokens anywhere in the greedy
-text, in nats; ``dtype`` the number format that the model computed in.
+text, in nats; ``dtype`` the number format that the model computed in; ``label_logprob`` the
+highest logprob of the labels' own tokens as the first one, ``other_spelling_logprob`` that of any
+other token that spells a whole label ("A" where " A" is scored).
 """
 
 from __future__ import annotations
@@ -135,6 +137,14 @@ FLAGS: tuple[Flag, ...] = (
         "The likeliest first token spells no option label.",
         "CASE WHEN vocab_status IS NOT NULL THEN vocab_argmax IS NULL END",
         "arXiv:2402.14499",
+    ),
+    Flag(
+        "other_spelling",
+        "other spelling",
+        "A token that spells a label in another way is likelier than every token that is scored as "
+        "a label: the answer may be read off the wrong ones.",
+        "other_spelling_logprob > label_logprob",
+        "open-instruct#62, lm-evaluation-harness#614, hendrycks/test#13",
     ),
     Flag(
         "tie",

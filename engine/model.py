@@ -92,7 +92,8 @@ def load_model(request: Load, on_stage: Callable[[str], None] = lambda stage: No
 
     Args:
         request: Which model, and how; ``auto`` means bfloat16 on a GPU that computes it and
-            float32 elsewhere, and the first GPU there is.
+            float32 elsewhere, and the first GPU there is. The device ``all`` spreads the layers
+            over every GPU.
         on_stage: Told in words what is happening.
 
     Raises:
@@ -106,11 +107,13 @@ def load_model(request: Load, on_stage: Callable[[str], None] = lambda stage: No
     on_stage(f"looking for {name}")
     checkpoint = find_checkpoint(name, request.revision)
     config = _read_config(name, checkpoint)
-    _check_memory(name, checkpoint, dtype, device, request.quantization)
+    spread = request.device == "all"
+    _check_memory(name, checkpoint, dtype, _devices(device, spread), request.quantization)
     on_stage("loading the tokenizer")
     tokenizer = _read_tokenizer(name, checkpoint)
     on_stage(f"loading the weights in {_name(dtype)} onto {device}")
-    model = _read_model(name, checkpoint, config, dtype, device, request.quantization)
+    placement = "auto" if spread else {"": device}
+    model = _read_model(name, checkpoint, config, dtype, device, placement, request.quantization)
     on_stage("checking the model against plain forward passes")
     return describe(
         model,
@@ -180,14 +183,28 @@ def _device(asked: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda:0")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if asked == "all" and not torch.cuda.is_available():
+        raise ModelError("There is no GPU on this machine.", "Use auto, cpu or mps.")
+    if asked == "all" and importlib.util.find_spec("accelerate") is None:
+        raise ModelError(
+            "Spreading a model over several GPUs needs the package accelerate.",
+            "Install accelerate, or name one device.",
+        )
     try:
-        device = torch.device("cuda:0" if asked == "cuda" else asked)
+        device = torch.device("cuda:0" if asked in ("cuda", "all") else asked)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):
         raise ModelError(
-            f"There is no device '{asked}' on this machine.", "Use auto, cpu, cuda or mps."
+            f"There is no device '{asked}' on this machine.", "Use auto, cpu, cuda, mps or all."
         ) from None
     return device
+
+
+def _devices(device: torch.device, spread: bool) -> list[torch.device]:
+    """The devices that a model's weights go to."""
+    if not spread:
+        return [device]
+    return [torch.device("cuda", number) for number in range(torch.cuda.device_count())]
 
 
 def _dtype(asked: str, device: torch.device) -> torch.dtype:
@@ -243,16 +260,18 @@ def _check_memory(
     name: str,
     checkpoint: Checkpoint,
     dtype: torch.dtype,
-    device: torch.device,
+    devices: Sequence[torch.device],
     quantization: str,
 ) -> None:
     """Refuse a model that can't fit before a byte of it is read."""
     needed = read_weights(checkpoint.safetensors).needed(dtype, quantization)
-    free = free_memory(device)
-    if free is not None and needed > free:
+    known = [free_memory(device) for device in devices]
+    free = sum(memory for memory in known if memory is not None)
+    if None not in known and needed > free:
         raise OutOfMemory(
             f"{name} needs about {needed / 2**30:.1f} GiB in {_name(dtype)}, "
-            f"but {device} has {free / 2**30:.1f} GiB free.",
+            f"but {' and '.join(map(str, devices))} "
+            f"{'has' if len(devices) == 1 else 'have'} {free / 2**30:.1f} GiB free.",
             "Use --dtype bfloat16, another device or a smaller model.",
         )
 
@@ -280,6 +299,7 @@ def _read_model(
     config: Any,
     dtype: torch.dtype,
     device: torch.device,
+    placement: str | dict[str, torch.device],
     quantization: str,
 ) -> Any:
     options: dict[str, Any] = {"dtype": dtype}
@@ -288,7 +308,7 @@ def _read_model(
             load_in_8bit=quantization == "8bit", load_in_4bit=quantization == "4bit"
         )
     if device.type != "cpu" and importlib.util.find_spec("accelerate") is not None:
-        options["device_map"] = {"": device}
+        options["device_map"] = placement
     try:
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
@@ -297,7 +317,7 @@ def _read_model(
             **_OWN_FILES,
             **options,
         )
-        if quantization == "none":
+        if quantization == "none" and placement != "auto":
             model.to(device)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise OutOfMemory(

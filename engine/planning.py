@@ -127,6 +127,16 @@ class RunPlan(msgspec.Struct, frozen=True):
             quantization=self.quantization,
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about these settings before reading any number."""
+        if self.settings.samples and self.settings.sampler.repetition_penalty != 1:
+            return [
+                "The repetition penalty changes the logits of every token in the prompt, the "
+                "option labels among them, so samples name options less (or more) readily."
+            ]
+        return []
+
     def to_json(self) -> str:
         """The plan as it is stored with its run."""
         return msgspec.json.encode(msgspec.structs.replace(self, questions=())).decode()

@@ -80,7 +80,7 @@ def probe_one(
     planned = _planned(plan, index, order)
     ready = client.load(plan.load)
     assert ready is not None
-    for note in ready.notes:
+    for note in (*ready.notes, *plan.notes):
         on_note(note)
 
     def tell_note(event: JobEvent) -> None:

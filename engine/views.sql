@@ -23,6 +23,14 @@ WITH said AS (
         nullif(count(*) FILTER (name = 'sample_text'), 0)::INTEGER AS sample_count
     FROM readings
     GROUP BY probe_id
+), spelled AS (
+    SELECT
+        s.probe_id,
+        max(s.logprob) FILTER (NOT list_contains(p.label_ids, s.token_id)) AS logprob
+    FROM spellings s
+    JOIN probes p ON p.probe_id = s.probe_id
+    WHERE s.whole
+    GROUP BY s.probe_id
 ), gathered AS (
     SELECT
         p.run_id,
@@ -62,6 +70,8 @@ WITH said AS (
             WHEN o.probe_id IS NOT NULL THEN 'override'
             WHEN s.greedy_status IS NOT NULL THEN 'reading'
         END AS text_source, -- reading, or override by a person
+        list_max(p.label_logprobs) AS label_logprob, -- highest of the labels' tokens, first one
+        x.logprob AS other_spelling_logprob, -- highest of other tokens that spell a whole label
         g.least_margin, -- smallest distance of two likeliest tokens in the greedy text, nats
         r.model_info->>'dtype' AS dtype, -- number format that the model computed in
         s.hedged, -- the greedy text declines or doubts while endorsing an option
@@ -76,6 +86,7 @@ WITH said AS (
     JOIN runs r ON r.run_id = p.run_id
     JOIN questions q ON q.question_id = p.question_id
     LEFT JOIN said s ON s.probe_id = p.probe_id
+    LEFT JOIN spelled x ON x.probe_id = p.probe_id
     LEFT JOIN generations g ON g.probe_id = p.probe_id AND g.sample = 0
     LEFT JOIN overrides o ON o.probe_id = p.probe_id
     LEFT JOIN tokens t ON t.tokenizer = r.tokenizer AND t.token_id = p.top_ids[1]

@@ -26,6 +26,8 @@ COLUMNS = {
     "hedged": "BOOLEAN",
     "least_margin": "FLOAT",
     "dtype": "VARCHAR",
+    "label_logprob": "FLOAT",
+    "other_spelling_logprob": "FLOAT",
 }
 EXPRESSIONS = {flag.name: flag.expression for flag in FLAGS}
 
@@ -44,6 +46,8 @@ AGREES: dict[str, Any] = {
     "hedged": False,
     "least_margin": 0.01,
     "dtype": "float32",
+    "label_logprob": -1.0,
+    "other_spelling_logprob": -2.0,
 }
 NOTHING: dict[str, Any] = dict.fromkeys(COLUMNS)
 REFUSES = {"text_status": "refusal", "text_label": "D"}
@@ -126,6 +130,11 @@ CASES: list[tuple[str, dict[str, Any], bool | None]] = [
     ("off_option_top", {}, False),
     ("off_option_top", OFF_OPTION, True),
     ("off_option_top", {"vocab_status": None, "vocab_argmax": None}, None),
+    ("other_spelling", {}, False),
+    ("other_spelling", {"other_spelling_logprob": -0.5}, True),
+    ("other_spelling", {"other_spelling_logprob": -1.0}, False),
+    ("other_spelling", {"other_spelling_logprob": None}, None),
+    ("other_spelling", {"label_logprob": None}, None),
     ("tie", {}, False),
     ("tie", {"tied": True}, True),
     ("low_margin", {}, False),

@@ -461,10 +461,10 @@ def test_a_probe_that_breaks_does_not_take_its_job_along(
 def test_answers_that_trip_the_rules_cost_one_probe(
     store: Store, plan: RunPlan, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(question: Question, *rest: Any) -> list[Reading]:
+    def read(question: Question, *rest: Any, **options: Any) -> list[Reading]:
         if question.text == "What is 4?":
             raise ZeroDivisionError("a bug")
-        return read_probe(question, *rest)
+        return read_probe(question, *rest, **options)
 
     monkeypatch.setattr("engine.single.read_probe", read)
     summary = execute(store, plan, start())

@@ -23,6 +23,7 @@ FLAG_LETTERS = {
     "truncated": "T",
     "greedy_vs_samples": "G",
     "off_option_top": "O",
+    "other_spelling": "L",
     "tie": "=",
     "near_tie": "≈",
     "low_margin": "~",

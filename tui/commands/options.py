@@ -19,7 +19,13 @@ MaxNewTokens = Annotated[int, typer.Option(help="Longest generation, in tokens."
 Seed = Annotated[int, typer.Option(help="Of option orders and samples.")]
 Revision = Annotated[str | None, typer.Option(help="Commit or branch on the hub.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps; all: over every GPU.")]
+Canonical = Annotated[
+    bool,
+    typer.Option(
+        "--canonical", help="On a CPU, the same numbers to the bit alone and in any batch; slower."
+    ),
+]
 Index = Annotated[int, typer.Option("--index", help="Which question, from 0.")]
 Order = Annotated[int, typer.Option("--order", help="Option order; 0 is as written.")]
 
@@ -33,6 +39,7 @@ def probe_settings(
     repetition_penalty: float,
     max_new_tokens: int,
     seed: int,
+    canonical: bool,
 ) -> ProbeSettings:
     """What these options ask of every probe."""
     from engine.records import ProbeSettings, SamplerSettings
@@ -42,4 +49,5 @@ def probe_settings(
         max_new_tokens=max_new_tokens,
         sampler=SamplerSettings(temperature, top_p, top_k, repetition_penalty),
         seed=seed,
+        canonical=canonical,
     )

@@ -33,6 +33,7 @@ def probe(
     revision: options.Revision = None,
     dtype: options.Dtype = "auto",
     device: options.Device = "auto",
+    canonical: options.Canonical = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON (the default).")] = True,
 ) -> None:
     """Probe one question; print everything as JSON.
@@ -56,6 +57,7 @@ def probe(
             repetition_penalty=repetition_penalty,
             max_new_tokens=max_new_tokens,
             seed=seed,
+            canonical=canonical,
         ),
         orders=order + 1,
         revision=revision,
