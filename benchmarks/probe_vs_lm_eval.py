@@ -50,12 +50,12 @@ class Case:
 
 
 CASES = (
-    Case("s6m", 5, 32, 32),
-    Case("s6m", 0, 32, 32, batch_sizes=(8, 16, 32)),
-    Case("s6m", 5, 128, 16),
-    Case("m80m", 5, 32, 16, batch_sizes=(4, 8)),
-    Case("m80m", 0, 32, 16, batch_sizes=(8, 16)),
-    Case("v150k", 5, 32, 16, batch_sizes=(4,)),
+    Case("s6m", 5, 32, 24, batch_sizes=(8, 16)),
+    Case("s6m", 0, 32, 24, batch_sizes=(16, 32)),
+    Case("s6m", 5, 128, 12, batch_sizes=(8, 16)),
+    Case("m80m", 5, 32, 8, batch_sizes=(4, 8)),
+    Case("m80m", 0, 32, 8, batch_sizes=(16,)),
+    Case("v150k", 5, 32, 8, batch_sizes=(4,)),
 )
 
 

@@ -169,17 +169,30 @@ def about_top(logits: Tensor, wanted: int) -> Likely:
     groups = maxima.shape[1]
     reaching = round(groups * (1 - (1 - wanted / vocabulary) ** _GROUP))
     floor = maxima.kthvalue(groups + 1 - max(1, min(reaching, groups))).values
-    reached = torch.from_numpy(np.flatnonzero((logits >= floor.unsqueeze(1)).numpy()))
+    array, bounds = logits.numpy(), floor.numpy()[:, None]
+    # Rows that fit the cache, one after the other: the comparison never leaves it.
+    found = [
+        np.flatnonzero(array[block] >= bounds[block]) + block.start * vocabulary
+        for block in row_blocks(rows, logits)
+    ]
+    reached = np.concatenate(found)
     owners = reached // vocabulary
-    counts = torch.bincount(owners, minlength=rows)
-    at = torch.arange(len(reached)) - (counts.cumsum(0) - counts)[owners]
-    values = logits.new_full((rows, int(counts.max())), -torch.inf)
-    ids = torch.zeros(values.shape, dtype=torch.long)
-    values[owners, at] = logits.view(-1)[reached]
-    ids[owners, at] = reached % vocabulary
-    order = torch.from_numpy(np.argsort(-values.numpy(), axis=1))
+    counts = np.bincount(owners, minlength=rows)
+    width = int(counts.max())
+    at = np.arange(len(reached)) + np.repeat(
+        np.arange(rows) * width - counts.cumsum() + counts, counts
+    )
+    padded = np.full(rows * width, -np.inf, dtype=np.float32)
+    numbers = np.zeros(rows * width, dtype=np.int64)
+    padded[at] = array.ravel()[reached]
+    numbers[at] = reached - owners * vocabulary
+    order = np.argsort(-padded.reshape(rows, width), axis=1)
+    values, ids = (
+        torch.from_numpy(np.take_along_axis(flat.reshape(rows, width), order, 1))
+        for flat in (padded, numbers)
+    )
     just_below = torch.nextafter(floor, torch.full_like(floor, -torch.inf))
-    return Likely(values.gather(1, order), ids.gather(1, order), just_below)
+    return Likely(values, ids, just_below)
 
 
 def _top_any_tie(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
