@@ -167,6 +167,15 @@ async def test_enter_on_an_alternative_branches_off() -> None:
         assert driver.session.last.beginning == (greedy_of(make_view(0)).positions.top_ids[0][2],)
 
 
+async def test_a_key_that_comes_before_the_drawing_takes_the_alternative_at_the_cursor() -> None:
+    async with opened() as driver:
+        driver.strips.move_cursor(2)
+        driver.screen.action_branch()
+        greedy = greedy_of(make_view(0)).positions
+        taken = next(each for each in greedy.top_ids[2] if each != greedy.token_ids[2])
+        assert driver.session.last.beginning == (*greedy.token_ids[:2], taken)
+
+
 async def test_a_branch_leaves_the_text_that_leads() -> None:
     async with opened() as driver:
         await driver.press("s", "tab", "right", "b")

@@ -71,6 +71,7 @@ class QuestionScreen(Screen[None]):
         self._bars: bool | None = None
         self._live: LiveProbe | None = None
         self._position_due = False
+        self._position_shown: tuple[int, int] | None = None
         self._wanted_text: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -164,6 +165,8 @@ class QuestionScreen(Screen[None]):
 
     def _show_position(self) -> None:
         self._position_due = False
+        leading = self._strips.leading
+        self._position_shown = None if leading is None else (leading.index, self._strips.cursor)
         live = self._live
         if live is None or live.probe_id != self._probe_id or live.first is None:
             self._distribution.show(*self._strips.position())
@@ -361,6 +364,8 @@ class QuestionScreen(Screen[None]):
         if text is None or position >= len(text.positions):
             self.notify("There is no token here to branch off at.")
             return
+        if self._position_shown != (text.index, position):
+            self._show_position()  # Keys may come faster than distributions are drawn.
         taken = self._distribution.alternative
         if taken is None:
             self.notify("No other token is known here.")
