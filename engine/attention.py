@@ -217,11 +217,7 @@ class DecodePass:
         tail = self._append(layer, Keys(*(states[0].transpose(0, 1) for states in new)))
         if kernel.window is not None and kernel.window < self._length:
             tail = Keys(*(states[:, :, -kernel.window :] for states in tail))
-        own = kernel.attend(query[0].transpose(0, 1).unsqueeze(2), tail, None)
-        flat = Part(
-            own.output.squeeze(2).transpose(0, 1).unsqueeze(0),
-            own.logsumexp.squeeze(2).transpose(0, 1).unsqueeze(0),
-        )
+        flat = attend_apart(query, tail, kernel, None)
         return kernel.merge([flat, *self._parts.all(layer, query, kernel)])
 
     def _append(self, layer: int, new: Keys) -> Keys:
@@ -237,6 +233,15 @@ class DecodePass:
         tail.keys[:, :, at] = new.keys
         tail.values[:, :, at] = new.values
         return Keys(*(states[:, :, : self._length] for states in tail))
+
+
+def attend_apart(query: Tensor, tails: Keys, kernel: Kernel, mask: Tensor | None) -> Part:
+    """Attention of each token of a flat row [1, heads, tokens, size] to its own row of keys."""
+    own = kernel.attend(query[0].transpose(0, 1).unsqueeze(2), tails, mask)
+    return Part(
+        own.output.squeeze(2).transpose(0, 1).unsqueeze(0),
+        own.logsumexp.squeeze(2).transpose(0, 1).unsqueeze(0),
+    )
 
 
 def _with_room(states: Tensor, more: int) -> Tensor:

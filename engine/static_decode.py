@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.attention import Grid, Prompts, SharedParts
-from engine.kernel import Kernel, Keys, Part, additive
+from engine.attention import Grid, Prompts, SharedParts, attend_apart
+from engine.kernel import Kernel, Keys, additive
 from engine.plans import SharedSession
 
 _ROOM = 64
@@ -87,11 +87,7 @@ class StaticDecodePass:
         key = (kernel.window, query.dtype)
         if key not in self._masks:
             self._masks[key] = self._own_mask(*key)
-        own = kernel.attend(query[0].transpose(0, 1).unsqueeze(2), tail, self._masks[key])
-        flat = Part(
-            own.output.squeeze(2).transpose(0, 1).unsqueeze(0),
-            own.logsumexp.squeeze(2).transpose(0, 1).unsqueeze(0),
-        )
+        flat = attend_apart(query, tail, kernel, self._masks[key])
         return kernel.merge([flat, *self._parts.all(layer, query, kernel)])
 
     def _own_mask(self, window: int | None, dtype: torch.dtype) -> Tensor:

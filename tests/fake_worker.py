@@ -37,6 +37,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.backend import OnFirst, OnStep
 from engine.errors import FormatError, ModelError
 from engine.formats import PromptFormat
 from engine.protocol import Extend, Load, ProbeItem, Ready, VocabularyEntry
@@ -53,7 +54,7 @@ from engine.records import (
     Spelling,
 )
 from engine.rendered import ForcedContinuation, PromptWarning, RenderedPrompt, SpellingToken
-from engine.worker import OnFirst, OnStep, main
+from engine.worker import main
 
 Row = NDArray[np.float64]
 
