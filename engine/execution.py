@@ -37,6 +37,9 @@ HOPELESS = 5
 CANCEL_PATIENCE = 2.0
 """Seconds to wait until cancelled jobs are acknowledged."""
 
+SUSPICIOUS = 20
+"""Questions from which on one and the same answer to all of them is worth a word."""
+
 _STOP_CHECK = 0.05
 
 _log = logging.getLogger(__name__)
@@ -144,7 +147,10 @@ class Execution:
             finally:
                 self._cancel()
             self._write()
+            self._notes.extend(_suspicions(self._store, self._run_id))
             self._tell(outcome)
+            while self._notes:
+                self._tell(outcome)
         if outcome == "finished" and self.failed and not self.done:
             return "failed", self._failures()
         return outcome, self._failures()
@@ -319,6 +325,20 @@ class Execution:
             return None
         count = "1 probe" if self.failed == 1 else f"{self.failed:,} probes"
         return f"{count} could not be made; the first: {self._first_failure}"
+
+
+def _suspicions(store: Store, run_id: int) -> list[str]:
+    """What about the answers of a run looks more like a broken prompt than like a model."""
+    rows = store.reader().execute(
+        "SELECT format, any_value(first_token) FROM outcomes WHERE run_id = ? GROUP BY format "
+        "HAVING count(first_token) >= ? AND count(DISTINCT first_token) = 1 ORDER BY format",
+        [run_id, SUSPICIOUS],
+    )
+    return [
+        f"In format {fmt} the first token says {label} to every question: look at a prompt's "
+        "tokens before trusting that."
+        for fmt, label in rows.fetchall()
+    ]
 
 
 class _Job:

@@ -70,6 +70,7 @@ CLOSE = 1e-4
 
 PITFALLS: dict[int, tuple[str, ...]] = {
     1: (
+        "tests/test_flags.py::test_flag",
         "tests/test_pitfalls.py::test_both_variants_of_a_letter_are_scored_apart",
         "tests/test_prompt.py::test_label_after_raw_text_carries_its_space_and_after_a_template_none",
         "tests/test_prompt.py::test_continuations_are_those_of_the_whole_text",
@@ -161,6 +162,7 @@ PITFALLS: dict[int, tuple[str, ...]] = {
         "tests/test_sampling.py::test_the_view_after_the_sampler_agrees",
     ),
     20: (
+        "tests/test_runs.py::test_a_repetition_penalty_comes_with_a_warning",
         "tests/test_pitfalls.py::test_a_repetition_penalty_counts_the_prompt",
         "tests/test_sampling.py::test_the_distribution_drawn_from_is_that_of_transformers",
     ),

@@ -206,6 +206,35 @@ def test_progress_counts_up_and_says_how_long(store: Store, plan: RunPlan, start
         assert progress.eta_s == pytest.approx((plan.planned - progress.done) / progress.rate)
 
 
+@pytest.mark.parametrize(("enough", "told_of"), [(1, FORMATS), (2, ())])
+def test_one_answer_to_every_question_is_worth_a_word(
+    store: Store, questions: Path, start: Start, monkeypatch, enough: int, told_of: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("engine.execution.SUSPICIOUS", enough)
+    told: list[str] = []
+    plan = plan_run("fake", str(questions), FORMATS, SETTINGS, limit=1)
+    execute(store, plan, start(), on_progress=lambda progress: told.append(progress.note))
+    about = [note for note in told if "to every question" in note]
+    assert sorted(note.split()[2] for note in about) == sorted(told_of)
+
+
+def test_different_answers_are_no_surprise(store: Store, plan: RunPlan, start: Start, monkeypatch):
+    monkeypatch.setattr("engine.execution.SUSPICIOUS", 2)
+    told: list[str] = []
+    execute(store, plan, start(), on_progress=lambda progress: told.append(progress.note))
+    assert not [note for note in told if "to every question" in note]
+
+
+def test_a_repetition_penalty_comes_with_a_warning(
+    store: Store, questions: Path, start: Start
+) -> None:
+    settings = msgspec.structs.replace(SETTINGS, sampler=SamplerSettings(repetition_penalty=1.2))
+    told: list[str] = []
+    plan = plan_run("fake", str(questions), FORMATS, settings, limit=1)
+    execute(store, plan, start(), on_progress=lambda progress: told.append(progress.note))
+    assert [note for note in told if "repetition penalty" in note]
+
+
 def test_the_rate_speaks_of_the_recent_past() -> None:
     rate = _Rate(100.0, 50)
     assert rate.value(101.0) == 0
