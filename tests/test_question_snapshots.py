@@ -28,9 +28,11 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
     async def prepare(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: pilot.app.screen.query("TokenStrip") and _shown(pilot))
         screen: Any = pilot.app.screen
-        await pilot.press(*keys)
-        await pilot.pause()
-        await until(pilot, lambda: not screen._position_due)
+        if keys:
+            await pilot.press(*keys)
+        for _ in range(2):
+            await pilot.pause()
+            await until(pilot, lambda: not screen._position_due)
         await pilot.pause()
 
     return prepare
@@ -98,6 +100,7 @@ def test_a_branch_and_the_choice_of_another(snap_compare: Compare, size: tuple[i
         screen: Any = pilot.app.screen
         screen._strips.show_text(-3)
         screen._distribution.focus()
+        await after()(pilot)  # The distribution follows, and with it the choice begins anew.
         await after("down", "down", "down")(pilot)
 
     app = QuestionApp([grown(make_view(0))])
