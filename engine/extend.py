@@ -13,7 +13,7 @@ import torch
 
 from engine.canonical import one_thread
 from engine.errors import OutOfMemory
-from engine.generate import Generator
+from engine.generate import Generator, Stopped
 from engine.memory import ran_out
 from engine.model import LoadedModel
 from engine.plans import Plan
@@ -21,10 +21,6 @@ from engine.records import Generation, ProbeSettings
 from engine.rendered import Asked
 
 OnStep = Callable[[int, list[int | None]], None]
-
-
-class _Cancelled(Exception):  # noqa: N818
-    """The caller asked to stop; never leaves this module."""
 
 
 @torch.inference_mode()
@@ -115,7 +111,7 @@ def _written(
 
     def check_cancelled() -> None:
         if cancelled():
-            raise _Cancelled
+            raise Stopped
 
     def tell(step: int, newest: list[list[int | None]]) -> None:
         if on_step is not None:
@@ -126,7 +122,7 @@ def _written(
         with one_thread(settings.canonical):
             generator = make(plan, check_cancelled)
             generator.run(check_cancelled, tell)
-    except _Cancelled:
+    except Stopped:
         return []
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):

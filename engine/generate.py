@@ -18,6 +18,10 @@ _WORTH_DROPPING = 1 / 8
 """Share of rows that nobody needs from which it pays to take them out."""
 
 
+class Stopped(Exception):  # noqa: N818
+    """The caller asked to stop; raised before a forward pass and caught where work was begun."""
+
+
 class Generator:
     """The generations of one batch: for every prompt the same numbers.
 
@@ -78,10 +82,7 @@ class Generator:
         reduced = reduce_logits(logits, self._settings.kept)
         for step, token in enumerate(written):
             row = torch.full_like(everyone, step)
-            of_row, tokens = reduced.rows(row), token.expand_as(everyone)
-            logprobs = logits[row, tokens] - of_row.logsumexp
-            rank = ranks(logits, row, of_row, tokens)
-            self._columns.record(step, everyone, tokens, logprobs, rank, of_row)
+            self._record(step, everyone, token.expand_as(everyone), logits, row, reduced.rows(row))
         if bool(torch.isin(written[-1:], self._stop_ids)):
             self._lengths.fill_(self._start)
 
@@ -190,15 +191,22 @@ class Generator:
             self._columns.sampler[:, step, branches] = torch.stack(
                 [drawn.logprobs, drawn.logsumexps, drawn.cutoffs]
             )
-        self._columns.record(
-            step,
-            running,
-            tokens,
-            logits[rows, tokens] - reduced.logsumexp,
-            ranks(logits, rows, reduced, tokens),
-            reduced,
-        )
+        self._record(step, running, tokens, logits, rows, reduced)
         return tokens
+
+    def _record(
+        self,
+        step: int,
+        branches: Tensor,
+        tokens: Tensor,
+        logits: Tensor,
+        rows: Tensor,
+        reduced: Reduced,
+    ) -> None:
+        """Record one token of some branches, each written after a row of the logits."""
+        logprobs = logits[rows, tokens] - reduced.logsumexp
+        rank = ranks(logits, rows, reduced, tokens)
+        self._columns.record(step, branches, tokens, logprobs, rank, reduced)
 
     def _seen(self, branches: Tensor, step: int) -> Tensor:
         """Prompt and text so far of each branch, [branches, tokens]."""

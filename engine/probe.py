@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.batching import Workload, batches
 from engine.canonical import one_thread
 from engine.errors import OutOfMemory
-from engine.generate import Generator
+from engine.generate import Generator, Stopped
 from engine.memory import ran_out
 from engine.model import LoadedModel
 from engine.plans import Plan, Session
@@ -37,10 +37,6 @@ from engine.rendered import ForcedContinuation, RenderedPrompt
 OnFirst = Callable[[int, Distribution, list[float]], None]
 OnStep = Callable[[int, int, list[int | None]], None]
 OnNote = Callable[[str], None]
-
-
-class _Cancelled(Exception):  # noqa: N818
-    """The caller asked to stop; never leaves this module."""
 
 
 class Prober:
@@ -105,7 +101,7 @@ class Prober:
                         continue
                     self._most[settings] = _halved(len(batch), on_note)
                     waiting.insert(0, batch)
-        except _Cancelled:
+        except Stopped:
             return
 
     def check_length(self, prompt: RenderedPrompt, settings: ProbeSettings) -> None:
@@ -230,7 +226,7 @@ class _Job:
 
     def check_cancelled(self) -> None:
         if self.cancelled():
-            raise _Cancelled
+            raise Stopped
 
     def report_first(
         self, batch: Sequence[int], firsts: Sequence[Distribution], labels: Sequence[list[float]]

@@ -156,7 +156,8 @@ class Sampler:
         """
         if self.settings.top_k == 0 and self.settings.top_p >= 1.0:
             return self._draw_from_all(logits, rows, likely, keys, step)
-        totals = self._totals(logits, rows, likely)
+        # Top k sets its own total: that of what it keeps.
+        totals = likely.edge if self.settings.top_k else self._totals(logits, rows, likely)
         drawn, certain = self._draw_from_kept(likely, totals, keys, step)
         more = (~certain).nonzero().squeeze(1)
         if more.numel():
@@ -212,7 +213,7 @@ class Sampler:
         Args:
             best: [draws, n] scaled logits, largest first.
             edge: [draws] every token with a larger scaled logit is among them.
-            totals: [draws] logsumexp of all scaled logits.
+            totals: [draws] logsumexp of all scaled logits; unused with a top k.
 
         Returns:
             Cutoffs [draws], and whether ``best`` was enough to be certain: everything at or above
