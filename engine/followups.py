@@ -30,7 +30,7 @@ from engine.records import Generation
 from engine.rendered import opens_thinking
 from engine.runs import check_same_model, decode_plan
 from engine.single import ask_one
-from engine.store import Store, StoredProbe
+from engine.store import RunKind, Store, StoredProbe
 
 OnEvent = Callable[[JobEvent], None]
 """Told ``Loading``, ``FirstToken``, ``Wrote`` and ``Note`` events, on the calling thread."""
@@ -39,13 +39,13 @@ MOST_SAMPLES = 256
 """Extra samples that may be asked for at once."""
 
 
-class Edited(msgspec.Struct, frozen=True):
-    """The answers to a prompt that was changed by hand; :func:`keep` stores them.
+class Answered(msgspec.Struct, frozen=True):
+    """The answers to one prompt, not stored yet; :func:`keep` stores those to an edited one.
 
     Attributes:
         probe: Prompt, result and readings.
         plan: How it was asked.
-        parent_run: The run of the probe whose prompt was changed.
+        parent_run: The run of the probe that was asked about.
         ready: The model.
     """
 
@@ -113,12 +113,8 @@ def rerun(
         LogitscopeError: The probe was not made here, can't be repeated, or ``stop`` was set.
     """
     known = _Known(store, probe_id)
-    ready = _load(client, known.plan, on_event, stop, busy_with)
-    probe = ask_one(
-        client, known.plan, known.planned, ready, live=True, on_event=on_event, stop=stop
-    )
-    kind = "edit" if known.planned.item.edited else "rerun"
-    return _store_alone(store, probe, known.plan, ready, kind, known.run_id)
+    answered = known.ask(client, on_event, stop, busy_with)
+    return _store_alone(store, answered, "edit" if known.planned.item.edited else "rerun")
 
 
 def ask_edited(
@@ -130,7 +126,7 @@ def ask_edited(
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
     busy_with: str = "",
-) -> Edited:
+) -> Answered:
     """Ask the question of a stored probe with its prompt changed by hand; nothing is stored.
 
     Args:
@@ -147,17 +143,12 @@ def ask_edited(
     """
     if not prompt:
         raise LogitscopeError("The prompt is empty.", "Write something for the model to go on.")
-    known = _Known(store, probe_id, edited=prompt)
-    ready = _load(client, known.plan, on_event, stop, busy_with)
-    probe = ask_one(
-        client, known.plan, known.planned, ready, live=True, on_event=on_event, stop=stop
-    )
-    return Edited(probe, known.plan, known.run_id, ready)
+    return _Known(store, probe_id, edited=prompt).ask(client, on_event, stop, busy_with)
 
 
-def keep(store: Store, edited: Edited) -> int:
+def keep(store: Store, edited: Answered) -> int:
     """Store the answers to an edited prompt as a run of kind ``edit``; returns the probe's id."""
-    return _store_alone(store, edited.probe, edited.plan, edited.ready, "edit", edited.parent_run)
+    return _store_alone(store, edited, "edit")
 
 
 def more_samples(
@@ -299,6 +290,20 @@ class _Known:
         item = msgspec.structs.replace(planned.item, edited=by_hand)
         self.planned: PlannedProbe = msgspec.structs.replace(planned, item=item)
 
+    def ask(
+        self,
+        client: WorkerClient,
+        on_event: OnEvent,
+        stop: threading.Event | None,
+        busy_with: str,
+    ) -> Answered:
+        """Ask the probe's question again, live; nothing is stored."""
+        ready = _load(client, self.plan, on_event, stop, busy_with)
+        probe = ask_one(
+            client, self.plan, self.planned, ready, live=True, on_event=on_event, stop=stop
+        )
+        return Answered(probe, self.plan, self.run_id, ready)
+
     def extend(
         self,
         client: WorkerClient,
@@ -379,13 +384,12 @@ def _cancelled() -> CancelledError:
     return CancelledError("The question was not asked: it was cancelled.")
 
 
-def _store_alone(
-    store: Store, probe: StoredProbe, plan: RunPlan, ready: Ready, kind: Any, parent_run: int
-) -> int:
+def _store_alone(store: Store, answered: Answered, kind: RunKind) -> int:
     """Store one probe as a run of its own."""
-    store.add_vocabulary(ready.model.tokenizer_hash, ready.vocabulary)
-    run_id = record_run(store, plan, ready.model, kind=kind, parent_run=parent_run)
-    (new_id,) = store.write(run_id, [probe])
+    model = answered.ready.model
+    store.add_vocabulary(model.tokenizer_hash, answered.ready.vocabulary)
+    run_id = record_run(store, answered.plan, model, kind=kind, parent_run=answered.parent_run)
+    (new_id,) = store.write(run_id, [answered.probe])
     store.finish_run(run_id, "finished")
     return new_id
 

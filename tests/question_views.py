@@ -13,7 +13,7 @@ from textual.signal import Signal
 
 from engine.browse import ListRow, ProbeView, RunRow
 from engine.errors import LogitscopeError
-from engine.followups import Edited
+from engine.followups import Answered
 from engine.planning import RunPlan
 from engine.protocol import Ready, VocabularyEntry
 from engine.questions import Option, Question
@@ -337,7 +337,7 @@ def grown(view: ProbeView) -> ProbeView:
     )
 
 
-def edited_answer(view: ProbeView, prompt: str) -> Edited:
+def edited_answer(view: ProbeView, prompt: str) -> Answered:
     """What the model says to a probe's prompt that was changed by hand."""
     said: Said = ([b"Sure", b"!", b" A"], "option", "A", (6, 7))
     text = generation("edited", 0, said)
@@ -387,7 +387,7 @@ def edited_answer(view: ProbeView, prompt: str) -> Edited:
         readings=[Reading("greedy_text", "option", label="A", rule="declared", span=(6, 7))],
     )
     plan = RunPlan("sample/model", "sample.jsonl", (), ProbeSettings())
-    return Edited(probe, plan, 1, ready)
+    return Answered(probe, plan, 1, ready)
 
 
 def without_positions(view: ProbeView) -> ProbeView:

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from engine import browse
 from engine.client import WorkerClient
-from engine.followups import Edited
+from engine.followups import Answered
 from engine.protocol import Load, Loading
 from engine.store import open_store
 from tests.fake_worker import fake_command
@@ -448,7 +448,7 @@ async def test_a_run_and_questions_go_side_by_side(
         assert [text.kind for text in view.generations] == [
             "greedy", "sample", "sample", *["extra"] * 8, "branch",
         ]  # fmt: skip
-        assert isinstance(edited, Edited)
+        assert isinstance(edited, Answered)
         app.session.keep(edited)
         await until(pilot, lambda: any(isinstance(event, EditKept) for event in heard))
         (kept,) = (event for event in heard if isinstance(event, EditKept))
@@ -472,7 +472,7 @@ async def test_an_edit_is_shown_as_such_and_no_list_opens_on_it(
         app.session.ask(EditPrompt(app.session.probe_id, "Answer: "))
         await until(pilot, lambda: answers(heard))
         edited = answers(heard)[0].answer
-        assert isinstance(edited, Edited)
+        assert isinstance(edited, Answered)
         app.session.keep(edited)
         await until(pilot, lambda: len(app.session.runs) == 2)
         await settle(pilot)
@@ -660,7 +660,7 @@ async def test_a_read_only_database_is_asked_about_edits_only(
         session.ask(EditPrompt(session.probe_id, "Answer:"))
         await until(pilot, lambda: answers(heard))
         edited = answers(heard)[0].answer
-        assert isinstance(edited, Edited)
+        assert isinstance(edited, Answered)
         session.keep(edited)
         await until(pilot, lambda: any(isinstance(event, Problem) for event in heard))
     session.close()

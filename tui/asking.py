@@ -13,7 +13,7 @@ from engine.errors import LogitscopeError
 from tui.events import AskCancelled, AskDone, AskFailed, AskSaw, AskStarted
 
 if TYPE_CHECKING:
-    from engine.followups import Edited
+    from engine.followups import Answered
     from engine.protocol import JobEvent
     from tui.session import Session
 
@@ -57,7 +57,7 @@ class EditPrompt(msgspec.Struct, frozen=True, eq=False):
 Ask = Rerun | MoreSamples | Branch | EditPrompt
 """One thing that is asked; two that ask the same are still two."""
 
-Answer: TypeAlias = "int | list[int] | Edited"
+Answer: TypeAlias = "int | list[int] | Answered"
 
 
 class Asking:

@@ -14,7 +14,7 @@ from tui.widgets.token_text import TokenEntry, visible, visible_token
 
 if TYPE_CHECKING:
     from engine.browse import ProbeView
-    from engine.followups import Edited
+    from engine.followups import Answered
     from engine.readings import Reading
     from engine.records import Distribution
     from tui.live_probe import LiveProbe
@@ -92,7 +92,7 @@ def live_side(view: ProbeView, live: LiveProbe) -> Side:
     )
 
 
-def edited_side(edited: Edited) -> Side:
+def edited_side(edited: Answered) -> Side:
     """The whole answer to a changed prompt."""
     probe, vocabulary = edited.probe, edited.ready.vocabulary
     prompt, result = probe.prompt, probe.result

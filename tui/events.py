@@ -8,7 +8,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from engine import protocol
-    from engine.followups import Edited
+    from engine.followups import Answered
     from engine.runs import RunProgress
     from tui.asking import Answer, Ask
     from tui.listing import Listing, Query
@@ -106,7 +106,7 @@ class AskCancelled(msgspec.Struct, frozen=True):
 class EditKept(msgspec.Struct, frozen=True):
     """The answers to an edited prompt were stored as a run of their own."""
 
-    edited: Edited
+    edited: Answered
     run_id: int
 
 

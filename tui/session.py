@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from engine.browse import ListRow, ProbeView, RunRow
     from engine.client import WorkerClient
-    from engine.followups import Edited
+    from engine.followups import Answered
     from engine.questions import Question
     from engine.readings import Status
     from engine.runs import RunPlan, RunProgress
@@ -397,7 +397,7 @@ class Session:
 
         await self._off_loop(lambda: model_of(self.store, probe_id))
 
-    def keep(self, edited: Edited) -> None:
+    def keep(self, edited: Answered) -> None:
         """Store the answers to an edited prompt in the background; told as :class:`EditKept`."""
 
         def change() -> None:

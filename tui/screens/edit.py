@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from engine.browse import ProbeView
-    from engine.followups import Edited
+    from engine.followups import Answered
     from tui.session import Session
 
 PAUSE = 0.3
@@ -61,8 +61,8 @@ class EditScreen(Screen[None]):
         self._pause: Timer | None = None
         self._ask: EditPrompt | None = None
         self._live: LiveProbe | None = None
-        self._edited: Edited | None = None
-        self._kept: tuple[Edited, int] | None = None
+        self._edited: Answered | None = None
+        self._kept: tuple[Answered, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Prompt above or at the left, the comparison below or at the right."""
@@ -136,7 +136,7 @@ class EditScreen(Screen[None]):
             case _:
                 pass
 
-    def _conclude(self, edited: Edited) -> None:
+    def _conclude(self, edited: Answered) -> None:
         self._live = None
         self._header.say_live("")
         if self._area.text == edited.probe.prompt.text:
