@@ -72,7 +72,11 @@ SELECT
     random() / 20,
     $vocabulary,
     0.1,
-    TIMESTAMP '2026-01-01'
+    TIMESTAMP '2026-01-01',
+    NULL,
+    NULL,
+    NULL,
+    NULL
 FROM range($first, $last) t(i)
 """
 
@@ -109,7 +113,9 @@ SELECT
     'rule',
     NULL,
     NULL,
-    false
+    false,
+    NULL,
+    NULL
 FROM range($first, $last) t(i)
 CROSS JOIN (
     SELECT unnest(names) AS name, generate_subscripts(names, 1) AS place

@@ -17,6 +17,7 @@ from engine.flags import FLAGS
 from engine.questions import Question
 from engine.readings import Reading
 from engine.records import Continuation, Distribution, Generation, ModelInfo, Spelling
+from engine.rows import HumanLabel, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,12 +100,12 @@ class ProbeView(msgspec.Struct, frozen=True):
     """In the order shown, labels as shown."""
     permutation: tuple[int, ...]
     model: ModelInfo | None
-    prompt: str
+    prompt: str | None
     prompt_ids: tuple[int, ...]
     label_ids: tuple[int, ...]
-    chat: bool
-    shots: int
-    dropped_tokens: int
+    chat: bool | None
+    shots: int | None
+    dropped_tokens: int | None
     warnings: tuple[tuple[str, str], ...]
     vocab_size: int | None
     spellings: tuple[Spelling, ...]
@@ -118,6 +119,12 @@ class ProbeView(msgspec.Struct, frozen=True):
     """Piece, raw bytes and special for every token id that occurs in the probe."""
     first: Distribution | None = None
     """The distribution after the prompt; None where it was not recorded."""
+    human_label: HumanLabel | None = None
+    """What a person said the greedy text says, in imported data."""
+    scores: tuple[Score, ...] = ()
+    """What an imported log's own scorers said."""
+    perturbation: str | None = None
+    """How the question was changed; None: its option order at most."""
 
 
 def runs(store: Store) -> list[RunRow]:
@@ -217,7 +224,8 @@ def shown_question(store: Store, probe_id: int) -> Question:
     reader = store.reader()
     found = stored.records(
         reader,
-        "SELECT question_id, permutation, labels, gold FROM probes WHERE probe_id = ?",
+        "SELECT question_id, permutation, labels, gold, shown_text, shown_options FROM probes "
+        "WHERE probe_id = ?",
         [probe_id],
     )
     if not found:
@@ -276,6 +284,9 @@ def _probe_view(store: Store, row: ListRow) -> ProbeView:
         sampler=sampler,
         tokens=token_entries(store, run.run_id, occurring),
         first=stored.first_distribution(record),
+        human_label=stored.human_label(reader, probe_id),
+        scores=stored.scores(reader, probe_id),
+        perturbation=record["perturbation"],
     )
 
 
@@ -366,8 +377,12 @@ def _previews(store: Store, window: str) -> dict[int, tuple[_Shares, _Shares]]:
     for probe_id, run_id, labels, label_logprobs, top_ids, top_logprobs in found:
         texts = [_text(tokens[tokenizers[run_id]].get(i), i) for i in top_ids or ()]
         previews[probe_id] = (
-            tuple(zip(labels, map(math.exp, label_logprobs or ()), strict=False)),
-            tuple(zip(texts, map(math.exp, top_logprobs or ()), strict=True)),
+            tuple(
+                (label, math.exp(logprob))
+                for label, logprob in zip(labels, label_logprobs or (), strict=False)
+                if logprob is not None
+            ),
+            tuple(zip(texts, map(math.exp, top_logprobs or ()), strict=False)),
         )
     return previews
 

@@ -16,7 +16,7 @@ from engine.client import WorkerClient
 from engine.errors import LogitscopeError, WorkerError
 from engine.planning import CHUNK, PlannedProbe, RunPlan, check_weights
 from engine.protocol import Bye, Cancelled, Done, Event, Failed, Gone, Note, Probe, Probed, Ready
-from engine.single import token_texts, with_readings
+from engine.single import token_bytes, with_readings
 from engine.store import Store, StoredProbe
 
 WRITE_EVERY = 0.25
@@ -112,7 +112,7 @@ class Execution:
         self._store = store
         self._plan = plan
         self._client = client
-        self._token_texts = token_texts(ready)
+        self._token_bytes = token_bytes(ready)
         self._notes = deque([*ready.notes, *plan.notes])
         self._run_id = run_id
         self._on_progress = on_progress
@@ -230,7 +230,7 @@ class Execution:
         """Read a finished probe and put it into the batch that is stored next."""
         self._in_a_row = 0
         try:
-            self._batch.append(with_readings(probe, answer, self._token_texts))
+            self._batch.append(with_readings(probe, answer, self._token_bytes))
         except Exception as error:
             # One text that trips the rules must not end a run that may have taken hours.
             _log.exception("The answers of a probe could not be read.")

@@ -20,6 +20,8 @@ other token that spells a whole label ("A" where " A" is scored).
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 LOW_MARGIN = 0.1
@@ -48,6 +50,13 @@ class Flag(msgspec.Struct, frozen=True):
     description: str
     expression: str
     source: str
+
+    def of_reading(self) -> str:
+        """Its definition over what the answer ladder reads, whatever a person says."""
+        return _DECIDED.sub(r"read_\1", self.expression)
+
+
+_DECIDED = re.compile(r"\btext_(status|label)\b")
 
 
 FLAGS: tuple[Flag, ...] = (

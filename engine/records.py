@@ -8,6 +8,7 @@ computed in float32, unless a name says otherwise. Entropies are in nats.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -58,6 +59,7 @@ class ProbeSettings(msgspec.Struct, frozen=True):
         seed: Together with question id, order and sample index it fixes all sampling noise.
         continuations: Whether the option continuations are scored.
         generations: Whether anything is generated at all.
+        unconditional: Whether every option's text is also scored after the answer cue alone.
         canonical: Whether every prompt is computed in shapes that depend on nothing but itself, so
             that on a CPU it gives the same numbers, to the bit, alone and in any batch. Costs time,
             most of it where prompts share a long beginning, which is then computed for each.
@@ -71,10 +73,13 @@ class ProbeSettings(msgspec.Struct, frozen=True):
     continuations: bool = True
     generations: bool = True
     canonical: bool = False
+    unconditional: bool = False
 
 
 class Distribution(msgspec.Struct, frozen=True):
     """One next-token distribution over the full vocabulary, cut to the most likely tokens.
+
+    What an imported log does not hold is empty or None.
 
     Attributes:
         top_ids: The ``kept`` most likely token ids, most likely first; ties by lower id.
@@ -86,16 +91,22 @@ class Distribution(msgspec.Struct, frozen=True):
 
     top_ids: list[int]
     top_logprobs: list[float]
-    entropy: float
-    logsumexp: float
-    unseen: float
+    entropy: float | None
+    logsumexp: float | None
+    unseen: float | None
+
+
+NOTHING_SEEN = Distribution([], [], None, None, None)
+"""Of a first position that was not recorded."""
 
 
 class Positions(msgspec.Struct, frozen=True):
     """The tokens of one generation as parallel columns, one entry a generated token.
 
-    ``sampler_*`` columns describe the distribution that the token was drawn from (after the
-    repetition penalty, temperature, top-k and top-p); they are None for greedy generations.
+    A column that an imported log does not hold in full is None; ``top_ids`` and ``top_logprobs``
+    then have empty entries. ``sampler_*`` columns describe the distribution that the token was
+    drawn from (after the repetition penalty, temperature, top-k and top-p); they are None for
+    greedy generations.
 
     Attributes:
         token_ids: The generated ids, the stop token included.
@@ -116,10 +127,10 @@ class Positions(msgspec.Struct, frozen=True):
 
     token_ids: list[int]
     logprobs: list[float]
-    ranks: list[int]
-    entropies: list[float]
-    logsumexps: list[float]
-    unseen: list[float]
+    ranks: list[int] | None
+    entropies: list[float] | None
+    logsumexps: list[float] | None
+    unseen: list[float] | None
     top_ids: list[list[int]]
     top_logprobs: list[list[float]]
     sampler_logprobs: list[float] | None = None
@@ -140,8 +151,9 @@ class Generation(msgspec.Struct, frozen=True):
         index: 0 for greedy, the sample's number from 1 for samples and extra samples, -1, -2, ...
             for branches.
         text: The decoded tokens, special tokens visible, without the final stop token.
-        finish_reason: ``stop`` (an end token was written) or ``length`` (the limit was reached).
-        positions: Every generated token with its distribution.
+        finish_reason: ``stop`` (an end token was written) or ``length`` (the limit was reached);
+            None where an imported log does not say.
+        positions: Every generated token with its distribution; empty where not recorded.
         parent: Index of the generation that a branch leaves.
         fork: Number of the first token that is not the parent's.
     """
@@ -149,7 +161,7 @@ class Generation(msgspec.Struct, frozen=True):
     kind: GenerationKind
     index: int
     text: str
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None
     positions: Positions
     parent: int | None = None
     fork: int | None = None
@@ -162,9 +174,13 @@ class Continuation(msgspec.Struct, frozen=True):
         label: The option's label in this order.
         kind: ``label`` scores the label alone, ``text`` the option's text.
         text: The continuation as appended to the prompt, its leading space included.
-        token_ids: Its tokens, from tokenising prompt and continuation jointly.
+        token_ids: Its tokens, from tokenising prompt and continuation jointly; empty where an
+            imported log gives the sum alone.
         logprobs: One logprob a token.
         is_greedy: Whether every token is the most likely one at its position.
+        unconditional: Its log-likelihood after the answer cue alone, without the question; None
+            where that was not asked for.
+        recorded_total: The sum, where ``logprobs`` is empty.
     """
 
     label: str
@@ -172,12 +188,14 @@ class Continuation(msgspec.Struct, frozen=True):
     text: str
     token_ids: list[int]
     logprobs: list[float]
-    is_greedy: bool
+    is_greedy: bool | None
+    unconditional: float | None = None
+    recorded_total: float | None = None
 
     @property
     def total(self) -> float:
         """Sum of the token logprobs: the log-likelihood lm-evaluation-harness reports."""
-        return math.fsum(self.logprobs)
+        return math.fsum(self.logprobs) if self.recorded_total is None else self.recorded_total
 
 
 class Spelling(msgspec.Struct, frozen=True):
@@ -204,19 +222,22 @@ class ProbeResult(msgspec.Struct, frozen=True):
     Attributes:
         first: The distribution of the first token after the prompt.
         label_logprobs: Raw logprob of each option label's token in this very context, in the
-            order of the options.
+            order of the options; empty where not recorded, with None for a label that an imported
+            log has no logprob of.
         spellings: Every spelling of every label.
         continuations: Label and text of every option; empty when not asked for.
         generations: Greedy first, then the samples in order.
-        seconds: Wall time of the probe's share of its batch.
+        seconds: Wall time of the probe's share of its batch; None where not recorded.
+        label_logits: Raw logits of the labels' tokens, where an imported log has no logprobs.
     """
 
     first: Distribution
-    label_logprobs: list[float]
+    label_logprobs: Sequence[float | None]
     spellings: list[Spelling]
     continuations: list[Continuation]
     generations: list[Generation]
-    seconds: float = 0.0
+    seconds: float | None = 0.0
+    label_logits: list[float] = []
 
 
 class ModelInfo(msgspec.Struct, frozen=True):

@@ -96,6 +96,24 @@ class RenderedPrompt(msgspec.Struct, frozen=True):
     warnings: tuple[PromptWarning, ...]
 
 
-def opens_thinking(prompt: str) -> bool:
+class RecordedPrompt(msgspec.Struct, frozen=True):
+    """The prompt of an imported log, as far as the log holds it; None where it does not.
+
+    Attributes:
+        format: What the log calls the way it asked.
+        order: Number of the option order; 0 is the order of the source.
+        text: The whole prompt.
+        chat: Whether a chat template was used.
+        shots: Number of worked examples that the prompt holds.
+    """
+
+    format: str
+    order: int = 0
+    text: str | None = None
+    chat: bool | None = None
+    shots: int | None = None
+
+
+def opens_thinking(prompt: str | None) -> bool:
     """Whether a prompt ends in a think tag, so that what follows begins inside the block."""
-    return prompt.rstrip().endswith("<think>")
+    return prompt is not None and prompt.rstrip().endswith("<think>")

@@ -9,8 +9,8 @@ import msgspec
 
 from engine.questions import Question, refusal_label
 from engine.readings import Reading
-from engine.records import Continuation, Generation, ProbeResult
-from engine.rendered import RenderedPrompt
+from engine.records import Continuation, Generation, ProbeResult, Status
+from engine.rendered import RecordedPrompt, RenderedPrompt
 from engine.schema import utc_now
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TEXT_TABLES = ("generations", "positions", "readings")
 """The tables that texts go to."""
 
-PROBE_TABLES = ("probes", "spellings", "continuations", *TEXT_TABLES)
+PROBE_TABLES = ("probes", "spellings", "continuations", "human_labels", "scores", *TEXT_TABLES)
 """The tables that storing a probe fills."""
 
 ROUNDED = (
@@ -37,6 +37,36 @@ ROUNDED = (
 DECIMALS = 4
 
 
+class HumanLabel(msgspec.Struct, frozen=True):
+    """What a person said the greedy text says, in released data.
+
+    Attributes:
+        status: As in :class:`engine.readings.Reading`.
+        original: As it stands in the data.
+        label: The option, in the labels shown.
+        labels: Every option where status is ``several``.
+    """
+
+    status: Status
+    original: str
+    label: str | None = None
+    labels: tuple[str, ...] = ()
+
+
+class Score(msgspec.Struct, frozen=True):
+    """What a log's own scorer said of a probe.
+
+    Attributes:
+        name: As the log calls it.
+        value: 1 for right, 0 for wrong, or what the scorer says; None where that is no number.
+        answer: What the scorer took for the answer, where the log says so.
+    """
+
+    name: str
+    value: float | None
+    answer: str | None = None
+
+
 class StoredProbe(msgspec.Struct, frozen=True):
     """One finished probe with everything that is stored about it.
 
@@ -48,6 +78,7 @@ class StoredProbe(msgspec.Struct, frozen=True):
         prompt: What the model was given.
         result: What it answered.
         readings: What each way of reading says.
+        perturbation: How the question was changed; None: its option order at most.
     """
 
     question_index: int
@@ -57,13 +88,38 @@ class StoredProbe(msgspec.Struct, frozen=True):
     prompt: RenderedPrompt
     result: ProbeResult
     readings: Sequence[Reading]
+    perturbation: str | None = None
+
+
+class RecordedProbe(msgspec.Struct, frozen=True):
+    """One probe of an imported log: as :class:`StoredProbe`, with what only logs have.
+
+    Attributes:
+        prompt: As far as the log holds it.
+        human_label: What a person said the greedy text says, in released data.
+        scores: What the log's own scorers said.
+    """
+
+    question_index: int
+    question: Question
+    question_id: str
+    permutation: tuple[int, ...]
+    prompt: RecordedPrompt
+    result: ProbeResult
+    readings: Sequence[Reading]
+    perturbation: str | None = None
+    human_label: HumanLabel | None = None
+    scores: Sequence[Score] = ()
+
+
+AnyProbe = StoredProbe | RecordedProbe
 
 
 Row = dict[str, Any]
 
 
 def probe_tables(
-    probes: Sequence[StoredProbe],
+    probes: Sequence[AnyProbe],
     *,
     run_id: int,
     first_id: int,
@@ -84,7 +140,12 @@ def probe_tables(
         for probe_id, probe in numbered
     ]
     yield "probes", _table(probe_rows, schemas["probes"])
-    for name, rows_of in (("spellings", _spellings), ("continuations", _continuations)):
+    for name, rows_of in (
+        ("spellings", _spellings),
+        ("continuations", _continuations),
+        ("human_labels", _human_labels),
+        ("scores", _scores),
+    ):
         rows = [{"probe_id": i, **row} for i, probe in numbered for row in rows_of(probe)]
         yield name, _table(rows, schemas[name])
     texts = [(i, probe.result.generations, probe.readings) for i, probe in numbered]
@@ -145,35 +206,55 @@ def token_table(
     return _table(rows, schema)
 
 
-def _probe(probe: StoredProbe) -> Row:
-    prompt, result = probe.prompt, probe.result
+def _probe(probe: AnyProbe) -> Row:
+    question, result, first = probe.question, probe.result, probe.result.first
+    changed = probe.perturbation is not None
     return {
         "question_id": probe.question_id,
         "question_index": probe.question_index,
-        "format": prompt.format,
-        "order_index": prompt.order,
+        "perturbation": probe.perturbation,
         "permutation": probe.permutation,
-        "labels": probe.question.labels,
-        "gold": probe.question.gold,
-        "refusal_label": refusal_label(probe.question),
-        "prompt": prompt.text,
-        "prompt_ids": prompt.token_ids,
-        "label_ids": prompt.label_ids,
-        "chat": prompt.chat,
-        "shots": prompt.shots,
-        "dropped_tokens": prompt.dropped_tokens,
-        "warnings": [msgspec.structs.asdict(warning) for warning in prompt.warnings],
-        "label_logprobs": result.label_logprobs,
+        "labels": question.labels,
+        "gold": question.gold,
+        "refusal_label": refusal_label(question),
+        "shown_text": question.text if changed else None,
+        "shown_options": [option.text for option in question.options] if changed else None,
+        "label_logprobs": result.label_logprobs or None,
+        "label_logits": result.label_logits or None,
+        "top_ids": first.top_ids or None,
+        "top_logprobs": first.top_logprobs or None,
+        "entropy": first.entropy,
+        "logsumexp": first.logsumexp,
+        "unseen": first.unseen,
         "seconds": result.seconds,
-        **msgspec.structs.asdict(result.first),
+        **_prompt(probe.prompt),
     }
 
 
-def _spellings(probe: StoredProbe) -> Iterator[Row]:
+def _prompt(prompt: RenderedPrompt | RecordedPrompt) -> Row:
+    row: Row = {
+        "format": prompt.format,
+        "order_index": prompt.order,
+        "prompt": prompt.text,
+        "chat": prompt.chat,
+        "shots": prompt.shots,
+        "warnings": [],
+    }
+    if isinstance(prompt, RenderedPrompt):
+        row |= {
+            "prompt_ids": prompt.token_ids,
+            "label_ids": prompt.label_ids,
+            "dropped_tokens": prompt.dropped_tokens,
+            "warnings": [msgspec.structs.asdict(warning) for warning in prompt.warnings],
+        }
+    return row
+
+
+def _spellings(probe: AnyProbe) -> Iterator[Row]:
     return (msgspec.structs.asdict(spelling) for spelling in probe.result.spellings)
 
 
-def _continuations(probe: StoredProbe) -> Iterator[Row]:
+def _continuations(probe: AnyProbe) -> Iterator[Row]:
     texts = {option.label: option.text for option in probe.question.options}
     for continuation in probe.result.continuations:
         scored = texts[continuation.label] if continuation.kind == "text" else continuation.label
@@ -183,9 +264,21 @@ def _continuations(probe: StoredProbe) -> Iterator[Row]:
 def _continuation(continuation: Continuation) -> Row:
     return {
         **msgspec.structs.asdict(continuation),
+        "token_ids": continuation.token_ids or None,
+        "logprobs": continuation.logprobs or None,
         "logprob": continuation.total,
-        "tokens": len(continuation.token_ids),
+        "tokens": len(continuation.token_ids) or None,
     }
+
+
+def _human_labels(probe: AnyProbe) -> Iterator[Row]:
+    if isinstance(probe, RecordedProbe) and probe.human_label is not None:
+        yield msgspec.structs.asdict(probe.human_label)
+
+
+def _scores(probe: AnyProbe) -> Iterator[Row]:
+    if isinstance(probe, RecordedProbe):
+        yield from map(msgspec.structs.asdict, probe.scores)
 
 
 def _lengths(text: str) -> Row:
@@ -197,7 +290,7 @@ def _generation(generation: Generation) -> Row:
         "sample": generation.index,
         "kind": generation.kind,
         "text": generation.text,
-        "tokens": len(generation.positions),
+        "tokens": len(generation.positions) or None,
         "finish_reason": generation.finish_reason,
         "parent": generation.parent,
         "fork": generation.fork,
@@ -231,12 +324,12 @@ def _positions(texts: Sequence[tuple[int, Generation]], schema: pa.Schema) -> pa
             ("unseen", written.unseen),
             ("top_ids", written.top_ids),
             ("top_logprobs", written.top_logprobs),
-            ("sampler_logprob", written.sampler_logprobs or nothing),
-            ("sampler_logsumexp", written.sampler_logsumexps or nothing),
-            ("sampler_cutoff", written.sampler_cutoffs or nothing),
-            ("margin", written.margins or nothing),
+            ("sampler_logprob", written.sampler_logprobs),
+            ("sampler_logsumexp", written.sampler_logsumexps),
+            ("sampler_cutoff", written.sampler_cutoffs),
+            ("margin", written.margins),
         ):
-            columns[name].extend(values)
+            columns[name].extend(nothing if values is None else values)
     arrays = {
         field.name: pa.array(columns[field.name], field.type, from_pandas=False) for field in schema
     }

@@ -26,6 +26,34 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE generations ADD COLUMN least_margin FLOAT;
     ALTER TABLE positions ADD COLUMN margin FLOAT;
     """,
+    """
+    ALTER TABLE probes ADD COLUMN perturbation VARCHAR;
+    ALTER TABLE probes ADD COLUMN shown_text VARCHAR;
+    ALTER TABLE probes ADD COLUMN shown_options VARCHAR[];
+    ALTER TABLE probes ADD COLUMN label_logits FLOAT[];
+    ALTER TABLE probes ALTER COLUMN prompt DROP NOT NULL;
+    ALTER TABLE probes ALTER COLUMN chat DROP NOT NULL;
+    ALTER TABLE probes ALTER COLUMN shots DROP NOT NULL;
+    ALTER TABLE probes ALTER COLUMN dropped_tokens DROP NOT NULL;
+    ALTER TABLE continuations ADD COLUMN unconditional DOUBLE;
+    ALTER TABLE continuations ALTER COLUMN token_ids DROP NOT NULL;
+    ALTER TABLE continuations ALTER COLUMN logprobs DROP NOT NULL;
+    ALTER TABLE continuations ALTER COLUMN tokens DROP NOT NULL;
+    ALTER TABLE continuations ALTER COLUMN is_greedy DROP NOT NULL;
+    ALTER TABLE positions ALTER COLUMN rank DROP NOT NULL;
+    ALTER TABLE positions ALTER COLUMN entropy DROP NOT NULL;
+    ALTER TABLE positions ALTER COLUMN logsumexp DROP NOT NULL;
+    ALTER TABLE positions ALTER COLUMN unseen DROP NOT NULL;
+    ALTER TABLE readings ADD COLUMN position INTEGER;
+    ALTER TABLE readings ADD COLUMN logit FLOAT;
+    CREATE TABLE human_labels (
+        probe_id INTEGER PRIMARY KEY, status VARCHAR NOT NULL, label VARCHAR,
+        labels VARCHAR[] NOT NULL, original VARCHAR NOT NULL
+    );
+    CREATE TABLE scores (
+        probe_id INTEGER NOT NULL, name VARCHAR NOT NULL, value DOUBLE, answer VARCHAR
+    );
+    """,
 )
 """``MIGRATIONS[n - 1]`` is the SQL that brings a file of schema ``n`` to schema ``n + 1``.
 

@@ -1,6 +1,6 @@
 -- The store. Everything a published number needs, so that it can be recomputed by SQL without
 -- running the model again. Times are UTC. Logprobs are natural logs in float32. NULL means
--- "not recorded", never zero. The comments are the documentation of the tables: engine/schema.py
+-- "not recorded", never zero: imported logs leave much out. The comments are the documentation of the tables: engine/schema.py
 -- copies the one before a table and the one after a column into the database (COMMENT ON).
 -- The table outcomes and the views are made from engine/views.sql.
 
@@ -55,12 +55,12 @@ CREATE TABLE probes (
     labels         VARCHAR[] NOT NULL,  -- as shown
     gold           VARCHAR,             -- label of the gold option in this order
     refusal_label  VARCHAR,             -- label of the option that is itself a refusal
-    prompt         VARCHAR NOT NULL,    -- whole, chat template and special tokens included
+    prompt         VARCHAR,             -- whole, chat template and special tokens included
     prompt_ids     INTEGER[],           -- tokens as the model received them
     label_ids      INTEGER[],           -- token of each label in this context
-    chat           BOOLEAN NOT NULL,    -- whether the chat template was used
-    shots          INTEGER NOT NULL,    -- worked examples in the prompt
-    dropped_tokens INTEGER NOT NULL,    -- cut from the left to fit the window
+    chat           BOOLEAN,             -- whether the chat template was used
+    shots          INTEGER,             -- worked examples in the prompt
+    dropped_tokens INTEGER,             -- cut from the left to fit the window
     warnings       STRUCT(code VARCHAR, message VARCHAR)[] NOT NULL,
     label_logprobs FLOAT[],             -- raw logprob of each label's token, in label order
     top_ids        INTEGER[],           -- first position: likeliest tokens, likeliest first
@@ -70,7 +70,11 @@ CREATE TABLE probes (
     unseen         FLOAT,               -- first position: mass outside top_ids
     vocab_size     INTEGER,             -- length of the logits vector
     seconds        FLOAT,               -- the probe's share of its batch
-    stored_at      TIMESTAMP NOT NULL
+    stored_at      TIMESTAMP NOT NULL,
+    perturbation   VARCHAR,             -- how the question was changed; NULL: its order at most
+    shown_text     VARCHAR,             -- the question as it was changed; NULL: as in the source
+    shown_options  VARCHAR[],           -- its options, where some are not the source's
+    label_logits   FLOAT[]              -- raw logits of the labels, where a log has no logprobs
 );
 
 -- One row a probe, label and way to write the label as the first token.
@@ -89,13 +93,14 @@ CREATE TABLE continuations (
     label      VARCHAR NOT NULL,
     kind       VARCHAR NOT NULL,        -- label: the label alone; text: the option's text
     text       VARCHAR NOT NULL,        -- as appended to the prompt, delimiter included
-    token_ids  INTEGER[] NOT NULL,      -- tokenised jointly with the prompt
-    logprobs   FLOAT[] NOT NULL,        -- one a token
+    token_ids  INTEGER[],               -- tokenised jointly with the prompt
+    logprobs   FLOAT[],                 -- one a token
     logprob    DOUBLE NOT NULL,         -- their sum
-    tokens     INTEGER NOT NULL,        -- their number
+    tokens     INTEGER,                 -- their number
     characters INTEGER NOT NULL,        -- of the option's text or label, without the delimiter
     bytes      INTEGER NOT NULL,        -- the same in UTF-8
-    is_greedy  BOOLEAN NOT NULL         -- every token is the likeliest at its position
+    is_greedy  BOOLEAN,                 -- every token is the likeliest at its position
+    unconditional DOUBLE                -- the sum after the answer cue alone; NULL: not asked
 );
 
 -- One row a probe and text that the model wrote. Extra samples and branches were asked by hand
@@ -121,10 +126,10 @@ CREATE TABLE positions (
     position          INTEGER NOT NULL, -- from 0
     token_id          INTEGER NOT NULL, -- the token written
     logprob           FLOAT NOT NULL,   -- its raw logprob
-    rank              INTEGER NOT NULL, -- 1: the likeliest
-    entropy           FLOAT NOT NULL,   -- whole vocabulary, nats
-    logsumexp         FLOAT NOT NULL,   -- a logprob plus this is the raw logit
-    unseen            FLOAT NOT NULL,   -- mass outside top_ids
+    rank              INTEGER,          -- 1: the likeliest
+    entropy           FLOAT,            -- whole vocabulary, nats
+    logsumexp         FLOAT,            -- a logprob plus this is the raw logit
+    unseen            FLOAT,            -- mass outside top_ids
     top_ids           INTEGER[] NOT NULL, -- likeliest tokens, likeliest first
     top_logprobs      FLOAT[] NOT NULL, -- their raw logprobs
     sampler_logprob   FLOAT,            -- logprob of the token after the sampler; NULL: greedy
@@ -156,7 +161,26 @@ CREATE TABLE readings (
     rule       VARCHAR NOT NULL,        -- what decided
     span_start INTEGER,                 -- what the rule matched, in characters of the text
     span_end   INTEGER,
-    hedged     BOOLEAN NOT NULL         -- declines or doubts while endorsing an option
+    hedged     BOOLEAN NOT NULL,        -- declines or doubts while endorsing an option
+    position   INTEGER,                 -- number of the written token that was read, from 0
+    logit      FLOAT                    -- highest raw logit at that position
+);
+
+-- What people said the greedy text says, in released data; an override by hand wins over it.
+CREATE TABLE human_labels (
+    probe_id INTEGER PRIMARY KEY,
+    status   VARCHAR NOT NULL,
+    label    VARCHAR,
+    labels   VARCHAR[] NOT NULL,        -- where status is several
+    original VARCHAR NOT NULL           -- as it stands in the data
+);
+
+-- What a log's own scorer said of a probe; one row a score.
+CREATE TABLE scores (
+    probe_id INTEGER NOT NULL,
+    name     VARCHAR NOT NULL,          -- as the log calls it: acc, exact_match, choice, grade, ...
+    value    DOUBLE,                    -- 1 for right; NULL: not a number
+    answer   VARCHAR                    -- what the scorer took for the answer, where it says so
 );
 
 -- What a person decided the greedy text says; kept apart, never written over a reading.

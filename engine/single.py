@@ -167,19 +167,19 @@ def ask_one(
         if isinstance(event, Failed):
             raise LogitscopeError(event.sentence, event.hint)
         if isinstance(event, Probed):
-            return with_readings(planned, event, token_texts(ready))
+            return with_readings(planned, event, token_bytes(ready))
         if isinstance(event, Cancelled):
             break
         on_event(event)
     raise CancelledError("The question was not asked: it was cancelled.")
 
 
-def token_texts(ready: Ready) -> list[str]:
-    """The text of every token id of a loaded model."""
-    return [entry.text for entry in ready.vocabulary]
+def token_bytes(ready: Ready) -> list[bytes]:
+    """The bytes of every token id of a loaded model."""
+    return [entry.raw for entry in ready.vocabulary]
 
 
-def with_readings(planned: PlannedProbe, answer: Probed, texts: Sequence[str]) -> StoredProbe:
+def with_readings(planned: PlannedProbe, answer: Probed, tokens: Sequence[bytes]) -> StoredProbe:
     """Read what the worker found out about a planned probe, ready to be stored."""
     item = planned.item
     thinking = opens_thinking(answer.prompt.text)
@@ -190,7 +190,7 @@ def with_readings(planned: PlannedProbe, answer: Probed, texts: Sequence[str]) -
         permutation=planned.permutation,
         prompt=answer.prompt,
         result=answer.result,
-        readings=read_probe(item.question, answer.result, texts.__getitem__, thinking=thinking),
+        readings=read_probe(item.question, answer.result, tokens.__getitem__, thinking=thinking),
     )
 
 

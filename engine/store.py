@@ -23,6 +23,7 @@ from engine.errors import StoreError
 from engine.rows import (
     PROBE_TABLES,
     TEXT_TABLES,
+    AnyProbe,
     StoredProbe,
     probe_tables,
     question_table,
@@ -245,7 +246,7 @@ class Store:
                 table = token_table(tokenizer_hash, vocabulary, self._schema("tokens"))
                 self._insert("tokens", table)
 
-    def write(self, run_id: int, probes: Sequence[StoredProbe]) -> list[int]:
+    def write(self, run_id: int, probes: Sequence[AnyProbe]) -> list[int]:
         """Store finished probes with their readings and outcomes, all or none.
 
         Their questions must have been added before.

@@ -10,7 +10,15 @@ import msgspec
 
 from engine.questions import Option, Question
 from engine.readings import Reading
-from engine.records import Continuation, Distribution, Generation, ModelInfo, Positions, Spelling
+from engine.records import (
+    Continuation,
+    Distribution,
+    Generation,
+    ModelInfo,
+    Positions,
+    Spelling,
+)
+from engine.rows import HumanLabel, Score
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,12 +63,12 @@ def shown_question(reader: DuckDBPyConnection, probe: Record) -> Question:
         probe: The probe's row.
     """
     (question,) = records(reader, "FROM questions WHERE question_id = ?", [probe["question_id"]])
-    source = [question["options"][place] for place in probe["permutation"]]
+    texts = probe["shown_options"] or [None] * len(probe["labels"])
     return Question(
-        text=question["text"],
+        text=question["text"] if probe["shown_text"] is None else probe["shown_text"],
         options=tuple(
-            Option(label, option["text"], option["ordinal"])
-            for label, option in zip(probe["labels"], source, strict=True)
+            _option(question["options"], label, place, text)
+            for label, place, text in zip(probe["labels"], probe["permutation"], texts, strict=True)
         ),
         gold=probe["gold"],
         subject=question["subject"],
@@ -68,9 +76,17 @@ def shown_question(reader: DuckDBPyConnection, probe: Record) -> Question:
     )
 
 
+def _option(source: Sequence[Record], label: str, place: int, text: str | None) -> Option:
+    """An option as it was shown; one that was added has no place in the source."""
+    if place >= len(source):
+        return Option(label, text or "")
+    option = source[place]
+    return Option(label, option["text"] if text is None else text, option["ordinal"])
+
+
 def first_distribution(record: Record) -> Distribution | None:
     """The distribution after the prompt, from the columns of ``probes``."""
-    if record["top_ids"] is None or record["logsumexp"] is None:
+    if not record["top_ids"] or not record["top_logprobs"]:
         return None
     return Distribution(
         top_ids=record["top_ids"],
@@ -88,7 +104,21 @@ def spellings(reader: DuckDBPyConnection, probe_id: int) -> tuple[Spelling, ...]
 
 def continuations(reader: DuckDBPyConnection, probe_id: int) -> tuple[Continuation, ...]:
     """Every scored continuation, as it was stored."""
-    return _structs(reader, Continuation, "continuations", probe_id)
+    return tuple(
+        Continuation(
+            label=row["label"],
+            kind=row["kind"],
+            text=row["text"],
+            token_ids=row["token_ids"] or [],
+            logprobs=row["logprobs"] or [],
+            is_greedy=row["is_greedy"],
+            unconditional=row["unconditional"],
+            recorded_total=None if row["logprobs"] else row["logprob"],
+        )
+        for row in records(
+            reader, "FROM continuations WHERE probe_id = ? ORDER BY rowid", [probe_id]
+        )
+    )
 
 
 def readings(reader: DuckDBPyConnection, probe_id: int) -> tuple[Reading, ...]:
@@ -106,9 +136,28 @@ def readings(reader: DuckDBPyConnection, probe_id: int) -> tuple[Reading, ...]:
             rule=row["rule"],
             span=None if row["span_start"] is None else (row["span_start"], row["span_end"]),
             hedged=row["hedged"],
+            position=row["position"],
+            logit=row["logit"],
         )
         for row in rows
     )
+
+
+def human_label(reader: DuckDBPyConnection, probe_id: int) -> HumanLabel | None:
+    """What a person said the greedy text says, in the data that was imported."""
+    rows = records(reader, "FROM human_labels WHERE probe_id = ?", [probe_id])
+    return next(
+        (
+            HumanLabel(row["status"], row["original"], row["label"], tuple(row["labels"]))
+            for row in rows
+        ),
+        None,
+    )
+
+
+def scores(reader: DuckDBPyConnection, probe_id: int) -> tuple[Score, ...]:
+    """What the imported log's own scorers said."""
+    return _structs(reader, Score, "scores", probe_id)
 
 
 def override(reader: DuckDBPyConnection, probe_id: int) -> Reading | None:
@@ -201,5 +250,7 @@ def _structs(reader: DuckDBPyConnection, kind: type[T], table: str, probe_id: in
 
 def _positions(rows: Sequence[Sequence[Any]]) -> Positions:
     columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
-    raw, optional = columns[:8] or [[] for _ in range(8)], columns[8:]
-    return Positions(*raw, *(None if None in column else column for column in optional))
+    if not columns:
+        return Positions([], [], [], [], [], [], [], [])
+    optional: list[Any] = [None if None in column else column for column in columns]
+    return Positions(*optional)

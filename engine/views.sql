@@ -31,6 +31,8 @@ WITH said AS (
     JOIN probes p ON p.probe_id = s.probe_id
     WHERE s.whole
     GROUP BY s.probe_id
+), scored AS (
+    SELECT probe_id, arg_min(value, rowid) AS value FROM scores GROUP BY probe_id
 ), gathered AS (
     SELECT
         p.run_id,
@@ -42,18 +44,20 @@ WITH said AS (
         q.text AS question,
         p.format,
         p.order_index, -- 0 is the order of the source
+        p.perturbation, -- how the question was changed; NULL: its order at most
         p.gold, -- label of the gold option in this order
         p.refusal_label, -- label of the option that is itself a refusal
         s.first_token, -- label: argmax of the first token over the option labels
         s.first_probability, -- its probability restricted to the option labels
         s.margin, -- its distance to the runner-up, restricted to the option labels
         -- Labels that share a token share its mass.
-        list_sum(list_transform(
+        CASE WHEN NOT list_contains(list_transform(p.label_logprobs, lambda x: x IS NULL), true)
+        THEN list_sum(list_transform(
             list_distinct(list_zip(
                 coalesce(p.label_ids, range(len(p.label_logprobs))), p.label_logprobs
             )),
             lambda pair: exp(pair[2])
-        ))::FLOAT AS option_mass, -- probability of the labels' tokens in the whole vocabulary
+        )) END::FLOAT AS option_mass, -- probability of the labels' tokens in the whole vocabulary
         p.entropy, -- of the first token, whole vocabulary, nats
         t.text AS vocab_token, -- text of the vocabulary's likeliest first token
         s.vocab_status, -- option where that token is a label, unparsed where not
@@ -61,22 +65,31 @@ WITH said AS (
         s.continuation, -- label of the likeliest option text
         g.text AS greedy_text, -- what the model wrote
         CASE
-            WHEN o.probe_id IS NULL THEN s.greedy_status ELSE o.status
+            WHEN o.probe_id IS NOT NULL THEN o.status
+            WHEN h.probe_id IS NOT NULL THEN h.status
+            ELSE s.greedy_status
         END AS text_status, -- what the greedy text says: option, refusal, several, ...
         CASE
-            WHEN o.probe_id IS NULL THEN s.greedy_label ELSE o.label
+            WHEN o.probe_id IS NOT NULL THEN o.label
+            WHEN h.probe_id IS NOT NULL THEN h.label
+            ELSE s.greedy_label
         END AS text_label, -- the option it says
         CASE
             WHEN o.probe_id IS NOT NULL THEN 'override'
+            WHEN h.probe_id IS NOT NULL THEN 'human label'
             WHEN s.greedy_status IS NOT NULL THEN 'reading'
-        END AS text_source, -- reading, or override by a person
+        END AS text_source, -- who says so: the reading, a released human label, or an override
+        s.greedy_status AS read_status, -- what the answer ladder reads in it, whoever wins
+        s.greedy_label AS read_label, -- the option it reads
+        c.value AS log_score, -- first of the scores that an imported log gives
         list_max(p.label_logprobs) AS label_logprob, -- highest of the labels' tokens, first one
         x.logprob AS other_spelling_logprob, -- highest of other tokens that spell a whole label
         g.least_margin, -- smallest distance of two likeliest tokens in the greedy text, nats
         r.model_info->>'dtype' AS dtype, -- number format that the model computed in
         s.hedged, -- the greedy text declines or doubts while endorsing an option
         len(list_filter(
-            p.label_logprobs, lambda x: x = list_max(p.label_logprobs)
+            coalesce(p.label_logprobs, p.label_logits),
+            lambda x: x = list_max(coalesce(p.label_logprobs, p.label_logits))
         )) > 1 AS tied, -- two options share the highest first-token logprob exactly
         s.sample_count,
         s.majority, -- label that most samples say; NULL where that is no option
@@ -89,6 +102,8 @@ WITH said AS (
     LEFT JOIN spelled x ON x.probe_id = p.probe_id
     LEFT JOIN generations g ON g.probe_id = p.probe_id AND g.sample = 0
     LEFT JOIN overrides o ON o.probe_id = p.probe_id
+    LEFT JOIN human_labels h ON h.probe_id = p.probe_id
+    LEFT JOIN scored c ON c.probe_id = p.probe_id
     LEFT JOIN tokens t ON t.tokenizer = r.tokenizer AND t.token_id = p.top_ids[1]
 )
 SELECT
@@ -115,19 +130,25 @@ SELECT
     p.question_index,
     p.format,
     p.order_index,
+    p.perturbation,
     a.name AS reading,
     a.sample,
     a.status,
     a.label, -- in the labels shown
     p.permutation[list_position(p.labels, a.label)] AS option_index, -- in the source, from 0
     q.options[1 + p.permutation[list_position(p.labels, a.label)]].label AS source_label,
-    q.options[1 + p.permutation[list_position(p.labels, a.label)]].text AS option_text,
+    coalesce(
+        p.shown_options[list_position(p.labels, a.label)],
+        q.options[1 + p.permutation[list_position(p.labels, a.label)]].text
+    ) AS option_text,
     p.gold,
     CASE WHEN p.gold IS NOT NULL THEN a.label IS NOT DISTINCT FROM p.gold END AS correct,
     a.confidence,
     a.margin,
     a.rule,
-    a.hedged
+    a.hedged,
+    a.position, -- number of the written token that was read, from 0
+    a.logit -- highest raw logit at that position
 FROM readings a
 JOIN probes p ON p.probe_id = a.probe_id
 JOIN questions q ON q.question_id = p.question_id;

@@ -130,7 +130,8 @@ def test_sql_refuses_to_change_anything(logitscope, sample_database: Path) -> No
 
 
 def test_report_agrees_with_a_count_by_hand(logitscope, sample_database: Path) -> None:
-    rows = json.loads(logitscope("report", "mismatch", "--db", sample_database, "--json").out)
+    report = json.loads(logitscope("report", "mismatch", "--db", sample_database, "--json").out)
+    rows = report["counts"]
     query = (
         "SELECT format, order_index, count(*) AS n, sum(mismatch::INT)::INT AS mismatch, "
         "sum(refusal::INT)::INT AS refused_text FROM listing GROUP BY ALL"

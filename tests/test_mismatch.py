@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from engine.browse import list_ids
+from engine.errors import LogitscopeError
 from engine.metrics.intervals import wilson_interval
-from engine.metrics.mismatch import MismatchRow, mismatch_report
 from engine.store import Store
+from engine.studies import Scope
+from engine.studies.mismatch import mismatch_report
+from engine.studies.report import Row
 from tests.sample_store import add_sample_run, make_sample_store
+
+COUNTED = (
+    *("mismatch", "vocab_mismatch", "same_but_not_first", "refused_text", "refused_first_token"),
+    *("several", "unparsed", "truncated", "no_option"),
+)
 
 
 @pytest.fixture
@@ -53,32 +62,82 @@ def recount(store: Store) -> dict[tuple[int, str, int], dict[str, int]]:
     return counts
 
 
+def counts(store: Store, **scope: object) -> list[Row]:
+    """The rows of the study's first table."""
+    table = mismatch_report(store.reader(), Scope(**scope)).tables[0]
+    assert table.name == "counts"
+    return list(table.rows)
+
+
 def test_report_agrees_with_a_count_without_sql(store: Store) -> None:
-    rows = mismatch_report(store.reader())
+    rows = counts(store)
     expected = recount(store)
-    assert {(row.run_id, row.format, row.order_index) for row in rows} == set(expected)
+    keys = {(row.run_id, row.cells["format"], row.cells["order_index"]) for row in rows}
+    assert keys == set(expected)
     for row in rows:
-        count = expected[row.run_id, row.format, row.order_index]
-        for name, value in count.items():
-            if name not in ("graded", "first_right", "text_right"):
-                assert getattr(row, name) == value, name
-        assert row.mismatch_rate == pytest.approx(count["mismatch"] / count["n"])
-        assert row.accuracy_first_token == pytest.approx(count["first_right"] / count["graded"])
-        assert row.accuracy_text == pytest.approx(count["text_right"] / count["graded"])
-        assert row.accuracy_text_interval == wilson_interval(count["text_right"], count["graded"])
-    assert any(row.mismatch for row in rows)
-    assert any(row.refused_text for row in rows)
+        cells = row.cells
+        count = expected[cells["run_id"], cells["format"], cells["order_index"]]
+        for name in (*COUNTED, "n"):
+            assert cells[name] == count[name], name
+        assert cells["mismatch_rate"] == pytest.approx(count["mismatch"] / count["n"])
+        assert cells["mismatch_interval"] == wilson_interval(count["mismatch"], count["n"])
+        assert cells["accuracy_first_token"] == pytest.approx(
+            count["first_right"] / count["graded"]
+        )
+        assert cells["accuracy_text"] == pytest.approx(count["text_right"] / count["graded"])
+        assert cells["accuracy_text_interval"] == wilson_interval(
+            count["text_right"], count["graded"]
+        )
+    assert any(row.cells["mismatch"] for row in rows)
+    assert any(row.cells["refused_text"] for row in rows)
+
+
+@pytest.mark.parametrize("by", ["order", "format", "subject", "model"])
+def test_the_questions_behind_a_cell_are_those_it_counts(store: Store, by: str) -> None:
+    for row in counts(store, by=by):
+        assert len(list_ids(store, row.run_id, condition=row.condition)) == row.cells["n"]
+        for name in COUNTED:
+            behind = list_ids(store, row.run_id, condition=row.behind(name))
+            assert len(behind) == (row.cells[name] or 0), name
+
+
+def test_coarser_groups_hold_the_sums_of_finer_ones(store: Store) -> None:
+    fine = counts(store)
+    for by in ("format", "subject", "model"):
+        coarse = counts(store, by=by)
+        assert len(coarse) < len(fine) or by == "subject"
+        for name in COUNTED:
+            totals = [sum(row.cells[name] or 0 for row in rows) for rows in (fine, coarse)]
+            assert totals[0] == totals[1], name
+
+
+def test_the_confusion_matrix_holds_every_probe_once(store: Store) -> None:
+    _, confusion, *_ = mismatch_report(store.reader(), Scope()).tables
+    said = [column.key for column in confusion.columns[1:]]
+    assert sum(row.cells[word] for row in confusion.rows for word in said) == 120
+    for row in confusion.rows:
+        for word in said:
+            behind = list_ids(store, row.run_id, condition=row.behind(word))
+            assert len(behind) == row.cells[word]
+    agreeing = sum(row.cells.get(row.cells["first_token"], 0) for row in confusion.rows)
+    assert agreeing == 120 - sum(row.cells["mismatch"] for row in counts(store))
 
 
 def test_one_run_only(store: Store) -> None:
     second = add_sample_run(store, questions=5, formats=("middle",), orders=1)
-    assert {row.run_id for row in mismatch_report(store.reader())} == {1, second}
-    (row,) = mismatch_report(store.reader(), second)
-    assert (row.run_id, row.format, row.order_index, row.n) == (second, "middle", 0, 5)
+    assert {row.run_id for row in counts(store)} == {1, second}
+    assert counts(store, runs=(second, 1))[0].run_id == second
+    (row,) = counts(store, runs=(second,))
+    assert (row.run_id, row.cells["format"], row.cells["n"]) == (second, "middle", 5)
+
+
+def test_a_run_that_is_not_there(store: Store) -> None:
+    with pytest.raises(LogitscopeError, match="There is no run 7"):
+        counts(store, runs=(7,))
 
 
 def test_formats_come_in_the_order_they_were_stored(store: Store) -> None:
-    keys = [(row.format, row.order_index) for row in mismatch_report(store.reader())]
+    keys = [(row.cells["format"], row.cells["order_index"]) for row in counts(store)]
     assert keys == [("low", 0), ("low", 1), ("high", 0), ("high", 1)]
 
 
@@ -87,24 +146,18 @@ def test_what_was_not_recorded_is_none_and_not_zero(store: Store) -> None:
     cursor.execute("DELETE FROM readings WHERE name IN ('greedy_text', 'vocab_argmax')")
     cursor.execute("DELETE FROM outcomes")
     cursor.execute("INSERT INTO outcomes SELECT * FROM outcome_rows")
-    row = mismatch_report(store.reader())[0]
-    assert row.n == 30
+    cells = counts(store)[0].cells
+    assert cells["n"] == 30
     unrecorded = (
-        row.mismatch,
-        row.mismatch_rate,
-        row.mismatch_interval,
-        row.vocab_mismatch,
-        row.refused_text,
-        row.truncated,
-        row.accuracy_text,
-        row.accuracy_text_interval,
+        *("mismatch", "mismatch_rate", "mismatch_interval", "vocab_mismatch", "refused_text"),
+        *("truncated", "accuracy_text", "accuracy_text_interval"),
     )
-    assert set(unrecorded) == {None}
-    assert row.accuracy_first_token is not None
+    assert {cells[name] for name in unrecorded} == {None}
+    assert cells["accuracy_first_token"] is not None
 
 
-def test_an_override_counts_as_what_the_text_says(store: Store) -> None:
-    before = mismatch_report(store.reader(), 1)[0]
+def test_an_override_counts_unless_the_ladder_alone_is_asked(store: Store) -> None:
+    before = counts(store, runs=(1,))[0].cells["mismatch"]
     (probe_id, first) = (
         store.reader()
         .execute(
@@ -114,10 +167,12 @@ def test_an_override_counts_as_what_the_text_says(store: Store) -> None:
         .fetchone()
     )
     store.set_override(probe_id, "option", first)
-    after = mismatch_report(store.reader(), 1)[0]
-    assert before.mismatch is not None
-    assert after.mismatch == before.mismatch - 1
-    assert isinstance(after, MismatchRow)
+    assert counts(store)[0].cells["mismatch"] == before - 1
+    read = counts(store, text="reading")[0]
+    assert read.cells["mismatch"] == before
+    assert len(list_ids(store, 1, condition=read.behind("mismatch"))) == before
+    (note,) = mismatch_report(store.reader(), Scope()).notes
+    assert "1 an override by hand; of these the ladder reads 1 otherwise" in note
 
 
 @pytest.mark.parametrize(

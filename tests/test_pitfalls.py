@@ -287,7 +287,7 @@ def byte(character: str) -> int:
 
 def readings_of(loaded: LoadedModel, result: ProbeResult, **how: bool) -> dict[str, Reading]:
     texts = [entry.text for entry in loaded.vocabulary]
-    return {r.name: r for r in read_probe(QUESTION, result, texts.__getitem__, **how)}
+    return {r.name: r for r in read_probe(QUESTION, result, lambda i: texts[i].encode(), **how)}
 
 
 def assert_plain(model: Any, prompt: RenderedPrompt, result: ProbeResult) -> None:
@@ -517,7 +517,8 @@ def reading_of_text(
     nothing = Positions([], [], [], [], [], [], [], [])
     written = Generation(kind, int(kind == "sample"), text, finish_reason, nothing)
     result = ProbeResult(Distribution([], [], 0.0, 0.0, 0.0), [], [], [], [written])
-    return read_probe(QUESTION, result, str, **how)[0]
+    found = read_probe(QUESTION, result, lambda i: str(i).encode(), **how)
+    return next(reading for reading in found if reading.name == f"{kind}_text")
 
 
 # --- labels ---
@@ -539,7 +540,7 @@ def test_a_label_of_several_tokens_is_scored_whole() -> None:
     assert len(set(result.label_logprobs)) == 1
     assert "multi-token-label" in {warning.code for warning in prompt.warnings}
     texts = [entry.text for entry in loaded.vocabulary]
-    first, *_ = read_probe(question, result, texts.__getitem__)
+    first, *_ = read_probe(question, result, lambda i: texts[i].encode())
     assert (first.name, first.rule, first.margin) == ("first_token", "tie", 0.0)
 
 

@@ -50,7 +50,7 @@ def option_text(label: str, *logprobs: float) -> Continuation:
 
 
 def readings(probe: ProbeResult) -> dict[str, Reading]:
-    found = read_probe(QUESTION, probe, TOKENS.__getitem__)
+    found = read_probe(QUESTION, probe, lambda i: TOKENS[i].encode())
     return {
         reading.name if reading.sample is None else f"sample {reading.sample}": reading
         for reading in found

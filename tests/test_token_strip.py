@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from engine.spans import tokens_of_span
 from tests.question_views import greedy_of, make_view, without_positions
-from tui.alignment import first_divergence, is_surprising, next_surprising, tokens_of_span
+from tui.alignment import first_divergence, is_surprising, next_surprising
 from tui.widgets.figures import bar, gauge, percent
 from tui.widgets.flow import ENDING, MARK, Flow
 from tui.widgets.token_strip import StripContent, TokenStrip

@@ -1,8 +1,7 @@
-"""Where generations part, which tokens surprise, and which tokens a span of the text covers."""
+"""Where generations part, and which tokens surprise."""
 
 from __future__ import annotations
 
-import codecs
 import math
 from collections.abc import Sequence
 
@@ -35,42 +34,7 @@ def next_surprising(positions: Positions, after: int) -> int | None:
     length = len(positions)
     for step in range(1, length + 1):
         index = (after + step) % length
-        if is_surprising(positions.ranks[index], positions.logprobs[index]):
+        rank = 1 if positions.ranks is None else positions.ranks[index]
+        if is_surprising(rank, positions.logprobs[index]):
             return index
     return None
-
-
-def character_spans(raw_tokens: Sequence[bytes]) -> tuple[str, list[tuple[int, int]]]:
-    """Decode tokens one after the other: the whole text, and each token's characters in it.
-
-    A token that holds a part of a character covers that whole character. Bytes that are no UTF-8
-    decode to U+FFFD.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    spans: list[tuple[int, int]] = []
-    pieces: list[str] = []
-    length = 0
-    for raw in raw_tokens:
-        piece = decoder.decode(raw)
-        pending = bool(decoder.getstate()[0])
-        spans.append((length, length + len(piece) + pending))
-        length += len(piece)
-        pieces.append(piece)
-    return "".join([*pieces, decoder.decode(b"", final=True)]), spans
-
-
-def tokens_of_span(
-    raw_tokens: Sequence[bytes], text: str, span: tuple[int, int]
-) -> tuple[int, int] | None:
-    """The range of tokens that ``text[span]`` covers, or None where they do not spell the text.
-
-    The decoded text may miss what tokenizers drop (a leading space, the final stop token), so it is
-    looked up in what the tokens spell.
-    """
-    spelled, spans = character_spans(raw_tokens)
-    offset = spelled.find(text)
-    if offset < 0 or span[0] >= span[1]:
-        return None
-    start, end = span[0] + offset, span[1] + offset
-    covered = [index for index, (a, b) in enumerate(spans) if a < end and b > start]
-    return (covered[0], covered[-1] + 1) if covered else None

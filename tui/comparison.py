@@ -171,8 +171,9 @@ def _token(each: tuple[str, float] | None) -> str:
     return "" if each is None else f"“{each[0]}” {percent(each[1])}"
 
 
-def _options(labels: Sequence[str], logprobs: Sequence[float]) -> dict[str, float]:
-    return dict(zip(labels, map(math.exp, logprobs), strict=False))
+def _options(labels: Sequence[str], logprobs: Sequence[float | None]) -> dict[str, float]:
+    pairs = zip(labels, logprobs, strict=False)
+    return {label: math.exp(logprob) for label, logprob in pairs if logprob is not None}
 
 
 def _top(first: Distribution | None, tokens: Mapping[int, TokenEntry]) -> list[tuple[str, float]]:

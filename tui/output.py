@@ -60,22 +60,38 @@ def progress_bar() -> Progress:
     )
 
 
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]
+) -> None:
+    """Print a table for people from finished cells.
+
+    Args:
+        columns: The headers.
+        rows: The cells.
+        right: Which columns stand at the right.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    materialised = [list(row) for row in rows]
-    for index, column in enumerate(columns):
-        numeric = all(_is_number(row[index]) for row in materialised)
-        table.add_column(column, justify="right" if numeric and materialised else "left")
-    for row in materialised:
-        table.add_row(*(Text(_cell(value)) for value in row))
+    for column, at_right in zip(columns, right, strict=True):
+        table.add_column(column, justify="right" if at_right else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
     # A pipe has no width: cutting cells there would lose data.
     console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     console.print(table)
+
+
+def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    materialised = [list(row) for row in rows]
+    right = [
+        bool(materialised) and all(_is_number(row[index]) for row in materialised)
+        for index in range(len(columns))
+    ]
+    print_table(columns, ([_cell(value) for value in row] for row in materialised), right)
 
 
 def _is_number(value: object) -> bool:

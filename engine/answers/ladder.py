@@ -43,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True):
     rule: str = ""
     span: tuple[int, int] | None = None
     hedged: bool = False
+    place: tuple[int, int] | None = None
 
 
 _BOXED = re.compile(

@@ -1,19 +1,33 @@
-"""``logitscope report``: the studies as tables."""
+"""``logitscope report``: the studies, as tables for people, papers and programs."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tui.commands.database import DatabaseOption, database_or_demo
-from tui.output import print_json, print_rows
+from tui.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from engine.metrics.mismatch import MismatchRow
+    from engine.studies import Report
 
 app = typer.Typer(help="Print a study over stored results.", no_args_is_help=True)
+
+RunOption = Annotated[
+    list[int] | None, typer.Option("--run", help="Only this run; may be given several times.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON with every value whole.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
+LatexOption = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables (booktabs).")]
+TextOption = Annotated[
+    str,
+    typer.Option(
+        "--text",
+        help="Who says what texts say: decided (overrides and human labels win) or reading.",
+    ),
+]
 
 
 @app.callback()
@@ -24,53 +38,65 @@ def _studies() -> None:
 @app.command()
 def mismatch(
     db: DatabaseOption = None,
-    run: Annotated[int | None, typer.Option("--run", help="One run only.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    run: RunOption = None,
+    by: Annotated[
+        str, typer.Option("--by", help="Count apart by order, format, subject or model.")
+    ] = "order",
+    text: TextOption = "decided",
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
 ) -> None:
-    """Count, per run, format and order, where first token and text disagree.
+    """Where the first token and the text disagree: counters F, S, M, refusals, choices."""
+    settings = {"runs": run or [], "by": by, "text": text}
+    _print("mismatch", db, settings, json=json, markdown=markdown, latex=latex)
 
-    Every question stays in the denominator: refused, several and unparsed answers too.
-    """
-    from engine.metrics.mismatch import mismatch_report
+
+def _print(
+    name: str,
+    db: Any,
+    settings: Mapping[str, object],
+    *,
+    json: bool,
+    markdown: bool,
+    latex: bool,
+) -> None:
+    """Make a study and print it."""
+    import msgspec
+
+    from engine.errors import LogitscopeError
     from engine.store import open_store
+    from engine.studies import Scope, study
+    from tui.reports import as_json, as_latex, as_markdown
 
+    try:
+        scope = msgspec.convert(settings, Scope)
+    except msgspec.ValidationError as error:
+        raise LogitscopeError(f"{error}.", f"See: logitscope report {name} --help") from error
     with open_store(database_or_demo(db), read_only=True) as store:
-        rows = mismatch_report(store.reader(), run)
+        report = study(name).report(store.reader(), scope)
     if json:
-        print_json(rows)
-        return
-    for run_id, of_run in groupby(rows, key=lambda row: row.run_id):
-        print(f"run {run_id}")
-        print_rows(_HEADINGS, [_cells(row) for row in of_run], "table")
-    print(_LEGEND)
+        print_json(as_json(report))
+    elif markdown:
+        print(as_markdown(report))
+    elif latex:
+        print(as_latex(report))
+    else:
+        _print_for_people(report)
 
 
-_HEADINGS = (
-    *("format", "ord", "n", "mism", "95 %", "F", "S", "ref", "ref1", "sev", "unp", "cut"),
-    *("none", "first", "text"),
-)
+def _print_for_people(report: Report) -> None:
+    from tui.reports import RIGHT_FORMS, filled, legend
 
-_LEGEND = """\
-F  likeliest token of the vocabulary is not the text's letter    ref   the text refuses
-S  as F, yet the likeliest option is what the text says          ref1  the first token does
-sev, unp, cut, none  the text gives several options, no answer, was cut, or says none of them
-mism, first, text  per cent: disagreement (95 % Wilson), first token right, text right"""
-
-
-def _cells(row: MismatchRow) -> tuple[object, ...]:
-    return (
-        *(row.format, row.order_index, row.n, _percent(row.mismatch_rate)),
-        _interval(row.mismatch_interval),
-        *(row.vocab_mismatch, row.same_but_not_first),
-        *(row.refused_text, row.refused_first_token),
-        *(row.several, row.unparsed, row.truncated, row.no_option),
-        *(_percent(row.accuracy_first_token), _percent(row.accuracy_text)),
-    )
-
-
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{100 * share:.1f}"
-
-
-def _interval(bounds: tuple[float, float] | None) -> str | None:
-    return None if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
+    for table in report.tables:
+        columns, cells = filled(table)
+        print(table.title)
+        if cells:
+            right = [column.form in RIGHT_FORMS for column in columns]
+            print_table([column.title for column in columns], cells, right)
+        for line in (*legend(columns), table.note):
+            if line:
+                print(f"  {line}")
+        print()
+    for note in report.notes:
+        print(note)

@@ -68,7 +68,7 @@ class EditScreen(Screen[None]):
         """Prompt above or at the left, the comparison below or at the right."""
         yield QuestionHeader()
         with Container(id="editing"):
-            area = TextArea(self._view.prompt, id="prompt-text", show_line_numbers=False)
+            area = TextArea(self._view.prompt or "", id="prompt-text", show_line_numbers=False)
             area.border_title = "prompt"
             yield area
             yield ComparisonView(self._view)

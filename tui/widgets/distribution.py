@@ -24,6 +24,9 @@ CUT = "cut"
 NARROW = 30
 """Columns under which token ids give way to the tokens."""
 
+NO_RANK = "–"
+"""Of a token that a log holds no rank of."""
+
 
 @dataclass(frozen=True)
 class PositionData:
@@ -33,12 +36,12 @@ class PositionData:
         place: Where it is, in words.
         top_ids: The kept token ids, most likely first.
         top_logprobs: Their raw logprobs.
-        entropy: Of the whole raw distribution, nats.
-        unseen: Mass outside ``top_ids``.
+        entropy: Of the whole raw distribution, nats; None where not recorded.
+        unseen: Mass outside ``top_ids``; None where not recorded.
         vocab_size: Length of the distribution; None where it was not recorded.
         chosen: Id of the token written; None while it is not written yet.
         chosen_logprob: Its raw logprob.
-        chosen_rank: Its rank, 1 for the most likely token.
+        chosen_rank: Its rank, 1 for the most likely token; None where not recorded.
         after: Logprob of each kept token after the sampler, None for one that it cut. The whole
             is None where no sampler was at work.
         chosen_after: The same for the token written.
@@ -47,12 +50,12 @@ class PositionData:
     place: str
     top_ids: Sequence[int]
     top_logprobs: Sequence[float]
-    entropy: float
-    unseen: float
+    entropy: float | None
+    unseen: float | None
     vocab_size: int | None = None
     chosen: int | None = None
     chosen_logprob: float = -math.inf
-    chosen_rank: int = 0
+    chosen_rank: int | None = None
     after: Sequence[float | None] | None = None
     chosen_after: float | None = None
     tokens: Mapping[int, TokenEntry] = field(default_factory=dict)
@@ -79,12 +82,12 @@ class PositionData:
             f"{place}, no sampler" if generation.kind in ("greedy", "branch") else place,
             positions.top_ids[position],
             positions.top_logprobs[position],
-            positions.entropies[position],
-            positions.unseen[position],
+            None if positions.entropies is None else positions.entropies[position],
+            None if positions.unseen is None else positions.unseen[position],
             view.vocab_size,
             positions.token_ids[position],
             positions.logprobs[position],
-            positions.ranks[position],
+            None if positions.ranks is None else positions.ranks[position],
             _after(view, generation, position),
             None if written is None else written[position],
             view.tokens,
@@ -109,7 +112,8 @@ class PositionData:
 def _after(view: ProbeView, generation: Generation, position: int) -> Sequence[float | None] | None:
     """Logprobs after the sampler of the kept tokens; None where no sampler was at work."""
     positions = generation.positions
-    if positions.sampler_logsumexps is None or positions.sampler_cutoffs is None:
+    logsumexps = positions.logsumexps
+    if not (logsumexps and positions.sampler_logsumexps and positions.sampler_cutoffs):
         return None
     settings = SamplerSettings(
         temperature=view.sampler.get("temperature", 1.0),
@@ -122,7 +126,7 @@ def _after(view: ProbeView, generation: Generation, position: int) -> Sequence[f
         seen.update(view.prompt_ids, positions.token_ids[:position])
     return after_sampler(
         positions.top_logprobs[position],
-        positions.logsumexps[position],
+        logsumexps[position],
         positions.top_ids[position],
         seen,
         settings,
@@ -194,7 +198,7 @@ class DistributionView(RowView):
         for rank, token_id, logprob, after in self._shown:
             written = "" if data.after is None else CUT if after is None else f"{after:.6f}"
             text = visible_token(token_id, data.tokens.get(token_id))
-            lines.append(f"{rank}\t{token_id}\t{text}\t{logprob:.6f}\t{written}")
+            lines.append(f"{rank or ''}\t{token_id}\t{text}\t{logprob:.6f}\t{written}")
         return "\n".join(lines)
 
     def make_header(self, columns: int) -> Sequence[Text]:
@@ -217,7 +221,7 @@ class DistributionView(RowView):
         probability = math.exp(logprob)
         entry = data.tokens.get(token_id)
         mark = CHOSEN_MARK if chosen else ALTERNATIVE_MARK if current else " "
-        line = Text(f"{mark}{rank:>{cells.rank}} ")
+        line = Text(f"{mark}{rank or NO_RANK:>{cells.rank}} ")
         if cells.id:
             line.append(f"{token_id:>{cells.id}} ", self.tone("dim"))
         token_tone = "special" if entry is not None and entry[2] else "strong"
@@ -243,11 +247,11 @@ class DistributionView(RowView):
             Text(data.place, self.tone("strong")),
             Text.assemble(
                 ("entropy ", self.tone("dim")),
-                f"{data.entropy:.2f} nats",
+                NOT_RECORDED if data.entropy is None else f"{data.entropy:.2f} nats",
                 ("  margin ", self.tone("dim")),
                 NOT_RECORDED if margin is None else percent(margin),
             ),
-            Text(f"{kept}, {percent(max(0.0, data.unseen))} unseen", self.tone("dim")),
+            Text(f"{kept}, {_unseen(data)}", self.tone("dim")),
         ]
         for line in lines:
             line.truncate(columns, overflow="ellipsis")
@@ -261,14 +265,20 @@ class DistributionView(RowView):
         return Text(f"{logprob_percent(after):>6}")
 
 
-Row = tuple[int, int, float, float | None]
+def _unseen(data: PositionData) -> str:
+    if data.unseen is None:
+        return "unseen mass not recorded"
+    return f"{percent(max(0.0, data.unseen))} unseen"
+
+
+Row = tuple[int | None, int, float, float | None]
 """Rank, id, raw logprob, logprob after the sampler."""
 
 
 def _rows(data: PositionData) -> list[Row]:
     """The kept tokens, then a chosen one beyond them."""
     after = data.after if data.after is not None else [None] * len(data.top_ids)
-    rows = [
+    rows: list[Row] = [
         (rank, token_id, logprob, later)
         for rank, (token_id, logprob, later) in enumerate(
             zip(data.top_ids, data.top_logprobs, after, strict=True), start=1
@@ -289,7 +299,7 @@ class _Cells(NamedTuple):
 
     @classmethod
     def of(cls, rows: Sequence[Row], columns: int) -> _Cells:
-        ranks = max((len(str(row[0])) for row in rows), default=1)
+        ranks = max((len(str(row[0] or NO_RANK)) for row in rows), default=1)
         ids = max((len(str(row[1])) for row in rows), default=2) if columns >= NARROW else 0
         fixed = 1 + ranks + 1 + (ids + 1 if ids else 0) + 1 + 1 + 6 + 1 + 6
         spare = max(6, columns - fixed)

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from engine.browse import ProbeView
-from tui.alignment import character_spans
+from engine.spans import character_spans
 from tui.widgets.figures import NOT_RECORDED, count
 from tui.widgets.flow import ENDING, Flow
 from tui.widgets.line_view import LineView
@@ -55,7 +55,7 @@ class PromptView(LineView):
             return ""
         if self.as_tokens:
             return " ".join(map(str, self._view.prompt_ids))
-        return self._view.prompt
+        return self._view.prompt or ""
 
     def make_lines(self, columns: int) -> Sequence[Text]:
         """The codes of the warnings, their sentences, the prompt."""
@@ -146,7 +146,7 @@ class PromptView(LineView):
         self, view: ProbeView, starts: Sequence[int], first_lines: Sequence[int]
     ) -> None:
         """Remember the line that the question starts on: the last place its text occurs at."""
-        offset = view.prompt.rfind(view.question.text)
+        offset = (view.prompt or "").rfind(view.question.text)
         before = [line for start, line in zip(starts, first_lines, strict=True) if start <= offset]
         if before:
             self._question_line += before[-1]
@@ -156,7 +156,8 @@ def _words(view: ProbeView) -> tuple[list[str], set[int], list[int]]:
     """The prompt cut at blanks and special tokens: pieces, which are special, where they start."""
     names = {piece for piece, _, special in view.tokens.values() if special and piece}
     pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    parts = re.split(f"({pattern})", view.prompt) if names else [view.prompt]
+    prompt = NOT_RECORDED if view.prompt is None else view.prompt
+    parts = re.split(f"({pattern})", prompt) if names else [prompt]
     words: list[str] = []
     special: set[int] = set()
     starts: list[int] = []

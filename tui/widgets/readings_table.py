@@ -15,8 +15,19 @@ from tui.widgets.token_text import fit
 
 NAMES = {
     "first_token": "first token",
+    "first_token_spellings": "all spellings",
     "vocab_argmax": "top token",
+    "first_nonblank": "1st non-blank",
+    "answer_position": "at answer",
+    "answer_position_options": "at a., labels",
+    "label_continuation": "whole label",
     "continuation": "continuation",
+    "continuation_per_token": "· per token",
+    "continuation_per_character": "· per char.",
+    "continuation_per_byte": "· per byte",
+    "continuation_unconditional": "· less prior",
+    "exact_match": "exact match",
+    "quasi_exact_match": "quasi-exact",
     "greedy_text": "greedy text",
     "majority": "majority",
 }

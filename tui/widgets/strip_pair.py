@@ -8,7 +8,8 @@ from textual import events, on
 from textual.containers import Vertical
 from textual.message import Message
 
-from tui.alignment import next_surprising, tokens_of_span
+from engine.spans import tokens_of_span
+from tui.alignment import next_surprising
 from tui.asking import Branch, Rerun
 from tui.texts import TEXT_READINGS, Texts, name_of
 from tui.widgets.distribution import PositionData

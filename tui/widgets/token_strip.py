@@ -58,7 +58,7 @@ class StripContent:
     @classmethod
     def of(cls, generation: Generation, tokens: Mapping[int, TokenEntry]) -> StripContent:
         """The content for a stored generation; its text alone where it has no positions."""
-        ending = ENDINGS.get(generation.finish_reason, "")
+        ending = ENDINGS.get(generation.finish_reason or "", "")
         ids = generation.positions.token_ids
         if not ids:
             words = tuple(map(visible, words_of(generation.text)))

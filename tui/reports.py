@@ -1,0 +1,128 @@
+"""Reports as text: tables for a terminal, Markdown or LaTeX, and JSON with every value whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.studies.report import Column, Form, Report, Table, Value
+from tui.output import NOT_RECORDED
+
+RIGHT_FORMS: frozenset[Form] = frozenset({"count", "percent", "number", "p_value"})
+"""What stands at the right of its column."""
+
+_LATEX = str.maketrans(
+    {
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "–": "--",
+        "→": r"$\rightarrow$",
+    }
+)
+
+
+def shown(value: Value, form: Form) -> str:
+    """A cell as people read it."""
+    if value is None:
+        return NOT_RECORDED
+    if isinstance(value, tuple):
+        scale, digits = (100, 0) if form == "percent_interval" else (1, 3)
+        return f"{scale * value[0]:.{digits}f}–{scale * value[1]:.{digits}f}"
+    if isinstance(value, bool | str):
+        return str(value)
+    if form == "percent":
+        return f"{100 * value:.1f}"
+    if form == "p_value":
+        return "<1e-300" if value == 0 else f"{value:.2g}"
+    if isinstance(value, int) or form == "count":
+        return f"{value:,}"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def filled(table: Table) -> tuple[list[Column], list[list[str]]]:
+    """Header and cells of a table, without the columns in which nothing was recorded."""
+    columns = [
+        column
+        for column in table.columns
+        if not table.rows or any(row.cells.get(column.key) is not None for row in table.rows)
+    ]
+    cells = [
+        [shown(row.cells.get(column.key), column.form) for column in columns] for row in table.rows
+    ]
+    return columns, cells
+
+
+def legend(columns: Sequence[Column]) -> list[str]:
+    """What headers mean, one line each."""
+    return [f"{column.title}: {column.about}" for column in columns if column.about]
+
+
+def as_json(report: Report) -> dict[str, object]:
+    """Every table by its name, its rows as objects; nothing is rounded or left out."""
+    return {
+        "study": report.study,
+        "title": report.title,
+        **{table.name: [row.cells for row in table.rows] for table in report.tables},
+        "notes": report.notes,
+    }
+
+
+def as_markdown(report: Report) -> str:
+    """Every table as Markdown."""
+    return "\n".join(_document(report, "# {}", "## {}", _markdown_table))
+
+
+def as_latex(report: Report) -> str:
+    """Every table as a LaTeX table (booktabs)."""
+    return "\n".join(_document(report, "% {}", "% {}", _latex_table))
+
+
+def _document(report: Report, heading: str, subheading: str, lay_out: object) -> Iterator[str]:
+    assert callable(lay_out)
+    yield heading.format(report.title)
+    for table in report.tables:
+        yield ""
+        yield subheading.format(table.title)
+        yield ""
+        yield from lay_out(table)
+    comment = "% " if heading.startswith("%") else ""
+    for note in report.notes:
+        yield ""
+        yield comment + note
+
+
+def _markdown_table(table: Table) -> Iterator[str]:
+    columns, cells = filled(table)
+    yield "| " + " | ".join(column.title.replace("|", r"\|") for column in columns) + " |"
+    yield "|" + "|".join(" --: " if c.form in RIGHT_FORMS else " --- " for c in columns) + "|"
+    for row in cells:
+        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+    if words := [*legend(columns), *([table.note] if table.note else [])]:
+        yield ""
+        yield " · ".join(words)
+
+
+def _latex_table(table: Table) -> Iterator[str]:
+    columns, cells = filled(table)
+    alignment = "".join("r" if column.form in RIGHT_FORMS else "l" for column in columns)
+    yield r"\begin{table}"
+    yield r"\centering"
+    yield rf"\begin{{tabular}}{{{alignment}}}"
+    yield r"\toprule"
+    yield " & ".join(column.title.translate(_LATEX) for column in columns) + r" \\"
+    yield r"\midrule"
+    for row in cells:
+        yield " & ".join(cell.translate(_LATEX) for cell in row) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    words = [table.title, *legend(columns), *([table.note] if table.note else [])]
+    yield rf"\caption{{{'. '.join(words).translate(_LATEX)}.}}"
+    yield rf"\label{{tab:{table.name.replace('_', '-')}}}"
+    yield r"\end{table}"
