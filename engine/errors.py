@@ -36,6 +36,10 @@ class OutOfMemory(ModelError):  # noqa: N818
     """Not even the smallest piece of work fits into memory."""
 
 
+class LogError(LogitscopeError):
+    """A log of another tool can't be read: truncated, of another kind, or of a newer version."""
+
+
 class StoreError(LogitscopeError):
     """A database can't be opened, read or written."""
 
