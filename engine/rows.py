@@ -166,10 +166,17 @@ def text_tables(
         {"probe_id": i, **_generation(each)} for i, written, _ in texts for each in written
     ]
     yield "generations", _table(generations, schemas["generations"])
-    readings = [{"probe_id": i, **_reading(each)} for i, _, found in texts for each in found]
-    yield "readings", _table(readings, schemas["readings"])
+    yield "readings", reading_table([(i, found) for i, _, found in texts], schemas["readings"])
     written = [(i, each) for i, generations, _ in texts for each in generations]
     yield "positions", _positions(written, schemas["positions"])
+
+
+def reading_table(
+    readings: Iterable[tuple[int, Sequence[Reading]]], schema: pa.Schema
+) -> pa.Table:
+    """Rows of ``readings``, from probe ids with readings."""
+    rows = [{"probe_id": i, **_reading(each)} for i, found in readings for each in found]
+    return _table(rows, schema)
 
 
 def question_table(questions: Iterable[Question], schema: pa.Schema) -> pa.Table:

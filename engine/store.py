@@ -27,6 +27,7 @@ from engine.rows import (
     StoredProbe,
     probe_tables,
     question_table,
+    reading_table,
     text_tables,
     token_table,
 )
@@ -303,6 +304,26 @@ class Store:
             schemas = {name: self._schema(name) for name in TEXT_TABLES}
             for name, table in text_tables([(probe_id, generations, readings)], schemas):
                 self._insert(name, table)
+
+    def replace_readings(self, readings: Sequence[tuple[int, Sequence[Reading]]]) -> None:
+        """Put other readings in the place of those of some probes, and make outcomes of them.
+
+        Args:
+            readings: Probe ids with all their readings.
+
+        Raises:
+            StoreError: They can't be written; then the old ones stay.
+        """
+        ids = [probe_id for probe_id, _ in readings]
+        with self._transaction() as writer:
+            table = reading_table(readings, self._schema("readings"))
+            writer.execute("DELETE FROM readings WHERE probe_id IN (SELECT unnest(?))", [ids])
+            self._insert("readings", table)
+            writer.execute(
+                "INSERT OR REPLACE INTO outcomes FROM outcome_rows "
+                "WHERE probe_id IN (SELECT unnest(?))",
+                [ids],
+            )
 
     # What a person adds
 

@@ -128,6 +128,7 @@ SELECT
     p.probe_id,
     p.question_id,
     p.question_index,
+    q.subject,
     p.format,
     p.order_index,
     p.perturbation,
@@ -152,6 +153,37 @@ SELECT
 FROM readings a
 JOIN probes p ON p.probe_id = a.probe_id
 JOIN questions q ON q.question_id = p.question_id;
+
+-- As answers, with what people decided the greedy text says in the place of what the ladder reads.
+CREATE OR REPLACE VIEW decided_answers AS
+SELECT * FROM answers WHERE reading <> 'greedy_text'
+UNION ALL BY NAME
+SELECT
+    o.run_id,
+    o.probe_id,
+    o.question_id,
+    o.question_index,
+    o.subject,
+    o.format,
+    o.order_index,
+    o.perturbation,
+    'greedy_text' AS reading,
+    o.text_status AS status,
+    o.text_label AS label,
+    p.permutation[list_position(p.labels, o.text_label)] AS option_index,
+    q.options[1 + p.permutation[list_position(p.labels, o.text_label)]].label AS source_label,
+    coalesce(
+        p.shown_options[list_position(p.labels, o.text_label)],
+        q.options[1 + p.permutation[list_position(p.labels, o.text_label)]].text
+    ) AS option_text,
+    o.gold,
+    o.text_right AS correct,
+    o.text_source AS rule,
+    o.hedged
+FROM outcomes o
+JOIN probes p ON p.probe_id = o.probe_id
+JOIN questions q ON q.question_id = o.question_id
+WHERE o.text_status IS NOT NULL;
 
 -- One row a position and kept token: what the model nearly wrote. Position 0 is the first token.
 CREATE OR REPLACE VIEW top_tokens AS

@@ -19,7 +19,9 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from engine.backend import Backend, TorchBackend
+import msgspec
+
+from engine.backend import Backend, Stopping, TorchBackend
 from engine.errors import LogitscopeError, ModelError, OutOfMemory
 from engine.formats import PromptFormat
 from engine.protocol import (
@@ -39,6 +41,7 @@ from engine.protocol import (
     Note,
     Probe,
     Probed,
+    ProbeItem,
     Render,
     Rendered,
     Request,
@@ -49,7 +52,7 @@ from engine.protocol import (
     frame,
     read_frame,
 )
-from engine.records import Distribution
+from engine.records import Distribution, ProbeResult
 
 if TYPE_CHECKING:
     from engine.rendered import RenderedPrompt
@@ -159,7 +162,7 @@ class Worker:
 
     def _probe(self, request: Probe) -> None:
         job, is_set = request.job, self._open[request.job].is_set
-        prompts, keys = self._render_all(request)
+        prompts, keys, cues = self._render_all(request)
         if not prompts:
             return
 
@@ -173,6 +176,7 @@ class Worker:
             self._serve_urgent()
             return is_set()
 
+        unconditional = self._score_cues(cues, request, cancelled)
         results = self._backend.probe(
             prompts,
             request.settings,
@@ -184,26 +188,71 @@ class Worker:
             on_note=lambda sentence: self._emit(Note(job, sentence)),
         )
         for index, result in results:
+            if unconditional:
+                result = _with_unconditional(result, unconditional[index])
             self._emit(Probed(job, keys[index], prompts[index], result))
 
-    def _render_all(self, request: Probe) -> tuple[list[RenderedPrompt], list[int]]:
-        """Render every item; one that can't be rendered fails alone. Returns prompts and keys."""
+    def _score_cues(
+        self, cues: Sequence[RenderedPrompt], request: Probe, cancelled: Stopping
+    ) -> list[dict[str, float]]:
+        """Log-likelihood of every option's text after the cue alone, by label, one entry a prompt.
+
+        Empty where that was not asked for, or the job was cancelled meanwhile.
+        """
+        settings = msgspec.structs.replace(
+            request.settings, continuations=True, generations=False, unconditional=False
+        )
+        scores: dict[int, dict[str, float]] = {}
+        if cues:
+            results = self._backend.probe(
+                cues,
+                settings,
+                batch_size=request.batch_size,
+                keep=False,
+                cancelled=cancelled,
+                on_first=None,
+                on_step=None,
+                on_note=lambda sentence: self._emit(Note(request.job, sentence)),
+            )
+            scores = {
+                index: {scored.label: scored.total for scored in result.continuations}
+                for index, result in results
+            }
+        return [scores[index] for index in range(len(cues))] if len(scores) == len(cues) else []
+
+    def _render_all(
+        self, request: Probe
+    ) -> tuple[list[RenderedPrompt], list[int], list[RenderedPrompt]]:
+        """Render every item; one that can't be rendered fails alone.
+
+        Returns:
+            Prompts, keys, and the prompts that are nothing but the cue, where they are asked for.
+        """
         formats = _by_name(request.formats)
         budget = request.settings.max_new_tokens if request.settings.generations else 0
         prompts: list[RenderedPrompt] = []
         keys: list[int] = []
+        cues: list[RenderedPrompt] = []
         for item in request.items:
             if self._open[request.job].is_set():
                 break
             try:
                 prompt = self._backend.render(item, formats[item.format], budget)
                 self._backend.check(prompt, request.settings)
+                if request.settings.continuations and request.settings.unconditional:
+                    cues.append(self._render_cue(item, formats[item.format]))
             except Exception as error:
                 self._emit(self._failure(request.job, item.key, error))
             else:
                 prompts.append(prompt)
                 keys.append(item.key)
-        return prompts, keys
+        return prompts, keys, cues
+
+    def _render_cue(self, item: ProbeItem, fmt: PromptFormat) -> RenderedPrompt:
+        bare = msgspec.structs.replace(item, shots=(), edited="")
+        prompt = self._backend.render(bare, fmt.bare, 0)
+        texts = tuple(known for known in prompt.continuations if known.kind == "text")
+        return msgspec.structs.replace(prompt, continuations=texts)
 
     def _failure(self, job: int, key: int | None, error: Exception) -> Failed:
         """Say what went wrong; only what nobody foresaw leaves a traceback, in the log."""
@@ -239,6 +288,19 @@ class Worker:
 
 def _is_urgent(request: Work) -> bool:
     return isinstance(request, Render | Extend) or (isinstance(request, Probe) and request.live)
+
+
+def _with_unconditional(result: ProbeResult, scores: dict[str, float]) -> ProbeResult:
+    """A result whose option texts also have their log-likelihood without the question."""
+    return msgspec.structs.replace(
+        result,
+        continuations=[
+            msgspec.structs.replace(scored, unconditional=scores[scored.label])
+            if scored.kind == "text"
+            else scored
+            for scored in result.continuations
+        ],
+    )
 
 
 def _by_name(formats: Sequence[PromptFormat]) -> dict[str, PromptFormat]:

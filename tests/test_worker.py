@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.client import WorkerClient
@@ -108,6 +109,44 @@ def test_a_rerun_shows_and_stores_the_same_tokens(
     greedy = [event.token_ids[0] for event in events if isinstance(event, Wrote)]
     stored = [token for sample, _, token in fetch(store, query.format(new_id)) if sample == 0]
     assert [token for token in greedy if token is not None] == stored
+
+
+def test_options_are_scored_without_their_question(
+    folder: Path, plan: RunPlan, client: WorkerClient
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from engine.prompt import render
+
+    asked = msgspec.structs.replace(SETTINGS, unconditional=True, generations=False)
+    probe = probe_one(msgspec.structs.replace(plan, settings=asked), index=2, client=client)
+    tokenizer = AutoTokenizer.from_pretrained(folder / "model")
+    model = AutoModelForCausalLM.from_pretrained(folder / "model")
+    cue = render(probe.question, "", 0, plan.formats[0].bare, tokenizer)
+    assert tokenizer.decode(cue.token_ids).count("Answer:") == 1
+    assert "What is" not in cue.text
+    right = {}
+    for known in cue.continuations:
+        ids = [*cue.token_ids, *known.token_ids]
+        with torch.inference_mode():
+            logprobs = model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+        start = len(cue.token_ids)
+        right[known.kind, known.label] = sum(
+            logprobs[start + at - 1, token].item() for at, token in enumerate(known.token_ids)
+        )
+    for scored in probe.result.continuations:
+        if scored.kind == "label":
+            assert scored.unconditional is None
+        else:
+            assert scored.unconditional == pytest.approx(right["text", scored.label], abs=1e-4)
+            assert abs(scored.unconditional - scored.total) > 1e-3
+    best = max(
+        (scored for scored in probe.result.continuations if scored.kind == "text"),
+        key=lambda scored: scored.total - right["text", scored.label],
+    )
+    reading = next(r for r in probe.readings if r.name == "continuation_unconditional")
+    assert reading.label == best.label
 
 
 def test_a_killed_worker_is_replaced_and_reads_the_same(

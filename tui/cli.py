@@ -14,7 +14,19 @@ import typer
 from typer.core import TyperGroup
 
 from engine.errors import CancelledError, LogitscopeError
-from tui.commands import doctor, edit, explore, formats, probe, read, report, run, sql, texts
+from tui.commands import (
+    doctor,
+    edit,
+    explore,
+    formats,
+    probe,
+    read,
+    report,
+    reread,
+    run,
+    sql,
+    texts,
+)
 from tui.output import say
 
 EXIT_FAILED = 1
@@ -72,6 +84,7 @@ app.command("branch")(texts.branch)
 app.command("edit")(edit.edit)
 app.command("sql")(sql.sql)
 app.command("read")(read.read)
+app.command("reread")(reread.reread)
 app.command("doctor")(doctor.doctor)
 app.add_typer(report.app, name="report")
 app.add_typer(formats.app, name="formats")

@@ -68,6 +68,8 @@ class PromptFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             as it is, and the prompt keeps its last spaces.
         too_long: What gives way when the prompt does not fit the window: ``truncate-left`` cuts
             the beginning, ``drop-shots`` drops the last example, one by one, then cuts.
+        cue: What stands before the answer in place of the whole prompt where an option's text is
+            scored without its question (``continuation_unconditional``); HELM's is "Answer:".
         fields: Named values that templates use and users may change.
     """
 
@@ -86,7 +88,15 @@ class PromptFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_style: str = "{label}. {text}"
     delimiter: str = "auto"
     too_long: Literal["truncate-left", "drop-shots"] = "truncate-left"
+    cue: str = "Answer:"
     fields: dict[str, str] = {}
+
+    @property
+    def bare(self) -> PromptFormat:
+        """The same with nothing but the cue for a prompt."""
+        return msgspec.structs.replace(
+            self, name=f"{self.name} cue", user=self.cue, system="", header="", shots=0, prefill=""
+        )
 
 
 def format_names() -> list[str]:
@@ -215,6 +225,7 @@ def _check(fmt: PromptFormat, source: str, origin: str) -> None:
         "labels": len(set(fmt.labels)) < max(2, len(fmt.labels)) and "labels repeat or are too few",
         "label_style": "{label}" not in fmt.label_style and "label_style has no {label}",
         "shots": fmt.shots < 0 and "shots is below 0",
+        "cue": not fmt.cue.strip() and "cue is empty",
         "shot": fmt.shots > 0 and not fmt.shot and "shots are wanted but no shot template is given",
         "fields": bool(shadowed) and "a field has the name of a value that is already there",
     }
