@@ -25,6 +25,28 @@ Status = Literal[
     "truncated",
     "unparsed",
 ]
+ReadingName = Literal[
+    "first_token",
+    "first_token_spellings",
+    "vocab_argmax",
+    "first_nonblank",
+    "answer_position",
+    "answer_position_options",
+    "label_continuation",
+    "continuation",
+    "continuation_per_token",
+    "continuation_per_character",
+    "continuation_per_byte",
+    "continuation_unconditional",
+    "exact_match",
+    "quasi_exact_match",
+    "greedy_text",
+    "sample_text",
+    "majority",
+    "extra_text",
+    "branch_text",
+]
+"""Ways to get an answer out of a probe; :mod:`engine.readings` defines them."""
 
 LADDER_VERSION = 2
 """Of the rules in :mod:`engine.answers`: goes up with every change that can read a reply

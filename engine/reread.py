@@ -69,8 +69,10 @@ def reread(store: Store, run_id: int | None = None, *, dry: bool = False) -> Rer
             old, new = stored.readings(store.reader(), probe_id), readings_of(store, probe_id)
             kept = {(reading.name, reading.sample): reading for reading in old}
             before = changed
-            for reading in new:
+            for place, reading in enumerate(new):
                 known = kept.pop((reading.name, reading.sample), None)
+                if known is not None and _answer(known) == _answer(reading):
+                    new[place] = _with_figures(reading, known)
                 if known is None:
                     added[reading.name] = added.get(reading.name, 0) + 1
                 elif _answer(known) != _answer(reading):
@@ -140,6 +142,16 @@ def _token_bytes(store: Store, probe: dict[str, Any], result: ProbeResult) -> di
     ).fetchall()
     known = store.vocabularies.tokens(reader, tokenizer, wanted)
     return {token_id: known[token_id].raw if token_id in known else b"" for token_id in wanted}
+
+
+def _with_figures(reading: Reading, known: Reading) -> Reading:
+    """The same answer with the figures that nothing is stored to compute from."""
+    unknown = {
+        field: getattr(known, field)
+        for field in ("confidence", "margin", "logit")
+        if getattr(reading, field) is None
+    }
+    return msgspec.structs.replace(reading, **unknown)
 
 
 def _answer(reading: Reading) -> tuple[object, ...]:

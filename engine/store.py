@@ -110,7 +110,8 @@ class Store:
         self.read_only = read_only
         self.vocabularies = Vocabularies()
         self._connections = connections
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._in_transaction = False
         self._schemas: dict[str, pa.Schema] = {}
 
     def __enter__(self) -> Self:
@@ -135,6 +136,16 @@ class Store:
         """
         return self._connections.reader()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make several changes one: all of them are stored, or none.
+
+        Raises:
+            StoreError: They can't be written.
+        """
+        with self._transaction():
+            yield
+
     # Runs
 
     def add_run(
@@ -150,6 +161,7 @@ class Store:
         fingerprint: str,
         settings: str,
         model_info: ModelInfo | None = None,
+        tokenizer: str | None = None,
         parent_run: int | None = None,
     ) -> int:
         """Begin a run.
@@ -165,6 +177,7 @@ class Store:
             fingerprint: Hash of the plan, for :meth:`find_run`.
             settings: The whole plan as JSON.
             model_info: What was loaded.
+            tokenizer: Name of its vocabulary where no model was loaded.
             parent_run: The run that a rerun or edit comes from.
 
         Returns:
@@ -177,14 +190,14 @@ class Store:
             run_id = self._value(
                 """
                 INSERT INTO runs (run_id, kind, name, model, source, formats, orders, planned,
-                                  status, fingerprint, settings, parent_run, started_at)
-                SELECT coalesce(max(run_id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?
+                                  status, fingerprint, settings, tokenizer, parent_run, started_at)
+                SELECT coalesce(max(run_id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?
                 FROM runs
                 RETURNING run_id
                 """,
                 [
                     *(kind, name, model, source, list(formats), orders, planned),
-                    *(fingerprint, settings, parent_run, utc_now()),
+                    *(fingerprint, settings, tokenizer, parent_run, utc_now()),
                 ],
             )
             if model_info is not None:
@@ -392,11 +405,15 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The writer, in a transaction of its own that is committed at the end."""
+        """The writer, in a transaction that is committed at the end; inside one, a part of it."""
         with self._writing:
+            if self._in_transaction:
+                yield self._writer
+                return
             self._connections.check_open()
             if self.read_only:
                 raise StoreError(f"{self.path} is open for reading only.", "Open it for writing.")
+            self._in_transaction = True
             try:
                 self._writer.execute("BEGIN")
                 yield self._writer
@@ -411,6 +428,8 @@ class Store:
                 if isinstance(error, duckdb.Error):
                     raise write_failure(self.path, error) from error
                 raise
+            finally:
+                self._in_transaction = False
 
     @property
     def _writer(self) -> duckdb.DuckDBPyConnection:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from engine.errors import FormatError
+from engine.records import ReadingName
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -70,6 +71,7 @@ class PromptFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             the beginning, ``drop-shots`` drops the last example, one by one, then cuts.
         cue: What stands before the answer in place of the whole prompt where an option's text is
             scored without its question (``continuation_unconditional``); HELM's is "Answer:".
+        scored_by: The reading that a protocol with this format is scored by.
         fields: Named values that templates use and users may change.
     """
 
@@ -89,6 +91,7 @@ class PromptFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delimiter: str = "auto"
     too_long: Literal["truncate-left", "drop-shots"] = "truncate-left"
     cue: str = "Answer:"
+    scored_by: ReadingName = "first_token"
     fields: dict[str, str] = {}
 
     @property

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from engine.records import Status
+from engine.records import ReadingName, Status
 
-ReadingName = Literal[
-    "first_token",
-    "first_token_spellings",
-    "vocab_argmax",
-    "first_nonblank",
-    "answer_position",
-    "answer_position_options",
-    "label_continuation",
-    "continuation",
-    "continuation_per_token",
-    "continuation_per_character",
-    "continuation_per_byte",
-    "continuation_unconditional",
-    "exact_match",
-    "quasi_exact_match",
-    "greedy_text",
-    "sample_text",
-    "majority",
-    "extra_text",
-    "branch_text",
-]
+__all__ = ["Reading", "ReadingName"]
 
 
 class Reading(msgspec.Struct, frozen=True):

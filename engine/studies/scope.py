@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from engine.errors import LogitscopeError
-from engine.readings import ReadingName
+from engine.records import ReadingName
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -54,6 +54,11 @@ class RunFacts(msgspec.Struct, frozen=True):
     name: str
     model: str
     kind: str
+
+
+def answers_view(text: TextSource) -> str:
+    """The view of answers in which the greedy text says what the scope wants it to say."""
+    return "decided_answers" if text == "decided" else "answers"
 
 
 def runs_of(cursor: DuckDBPyConnection, scope: Scope) -> list[RunFacts]:
