@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,16 +112,47 @@ def test_coarser_groups_hold_the_sums_of_finer_ones(store: Store) -> None:
             assert totals[0] == totals[1], name
 
 
-def test_the_confusion_matrix_holds_every_probe_once(store: Store) -> None:
-    _, confusion, *_ = mismatch_report(store.reader(), Scope()).tables
-    said = [column.key for column in confusion.columns[1:]]
-    assert sum(row.cells[word] for row in confusion.rows for word in said) == 120
-    for row in confusion.rows:
-        for word in said:
-            behind = list_ids(store, row.run_id, condition=row.behind(word))
-            assert len(behind) == row.cells[word]
-    agreeing = sum(row.cells.get(row.cells["first_token"], 0) for row in confusion.rows)
+def test_the_confusion_matrices_hold_every_probe_once(store: Store) -> None:
+    _, _, *matrices = mismatch_report(store.reader(), Scope()).tables
+    assert [table.name for table in matrices] == ["confusion_1_low", "confusion_1_high"]
+    agreeing = total = 0
+    for confusion in matrices:
+        said = [column.key for column in confusion.columns[1:]]
+        for row in confusion.rows:
+            total += sum(row.cells[word] for word in said)
+            agreeing += row.cells.get(row.cells["first_token"], 0)
+            for word in said:
+                behind = list_ids(store, row.run_id, condition=row.behind(word))
+                assert len(behind) == row.cells[word]
+    assert total == 120
     assert agreeing == 120 - sum(row.cells["mismatch"] for row in counts(store))
+
+
+def test_the_choices_of_both_readings_are_counted_and_their_distance(store: Store) -> None:
+    choices = mismatch_report(store.reader(), Scope()).tables[1]
+    assert choices.name == "choices"
+    labels = [column.key for column in choices.columns if len(column.key) == 1]
+    for first, text in zip(choices.rows[::2], choices.rows[1::2], strict=True):
+        shares = []
+        for row in (first, text):
+            for label in (*labels, "no_option"):
+                behind = list_ids(store, row.run_id, condition=row.behind(label))
+                assert len(behind) == row.cells[label], label
+            assert sum(row.cells[label] for label in (*labels, "no_option")) == 60
+            total = sum(row.cells[label] for label in labels)
+            shares.append([row.cells[label] / total for label in labels])
+        p, q = shares
+        assert text.cells["total_variation"] == pytest.approx(
+            sum(abs(a - b) for a, b in zip(p, q, strict=True)) / 2
+        )
+        mixed = [(a + b) / 2 for a, b in zip(p, q, strict=True)]
+        divergence = sum(
+            share * math.log(share / middle) / 2
+            for side in shares
+            for share, middle in zip(side, mixed, strict=True)
+            if share
+        )
+        assert text.cells["jensen_shannon"] == pytest.approx(divergence)
 
 
 def test_one_run_only(store: Store) -> None:

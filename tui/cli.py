@@ -19,6 +19,7 @@ from tui.commands import (
     edit,
     explore,
     formats,
+    imports,
     probe,
     read,
     report,
@@ -82,6 +83,7 @@ app.command("show")(texts.show)
 app.command("samples")(texts.samples)
 app.command("branch")(texts.branch)
 app.command("edit")(edit.edit)
+app.command("import")(imports.import_)
 app.command("sql")(sql.sql)
 app.command("read")(read.read)
 app.command("reread")(reread.reread)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
+Option = TypeVar("Option", bound=Hashable)
 
 
 def entropy(counts: Sequence[int]) -> float:
@@ -17,7 +20,7 @@ def entropy(counts: Sequence[int]) -> float:
     return math.fsum(count / total * math.log(total / count) for count in counts if count)
 
 
-def total_variation(first: Mapping[Hashable, int], second: Mapping[Hashable, int]) -> float | None:
+def total_variation(first: Mapping[Option, int], second: Mapping[Option, int]) -> float | None:
     """Half the summed distance of two distributions given by counts: 0 for equal, 1 for disjoint.
 
     Returns:
@@ -27,7 +30,7 @@ def total_variation(first: Mapping[Hashable, int], second: Mapping[Hashable, int
     return None if shares is None else sum(abs(p - q) for p, q in shares) / 2
 
 
-def jensen_shannon(first: Mapping[Hashable, int], second: Mapping[Hashable, int]) -> float | None:
+def jensen_shannon(first: Mapping[Option, int], second: Mapping[Option, int]) -> float | None:
     """Jensen-Shannon divergence (Lin 1991) of two distributions given by counts, in nats.
 
     The divergence, not its square root: 0 for equal, log 2 for disjoint.
@@ -63,7 +66,7 @@ def ordinal_wasserstein(first: Sequence[float], second: Sequence[float]) -> floa
 
 
 def _shares(
-    first: Mapping[Hashable, int], second: Mapping[Hashable, int]
+    first: Mapping[Option, int], second: Mapping[Option, int]
 ) -> list[tuple[float, float]] | None:
     """Pairs of shares over everything that either side has."""
     totals = sum(first.values()), sum(second.values())

@@ -124,6 +124,8 @@ def abstention(
     scores = np.zeros(len(grid))
     for places in members:
         train = places[chosen[places]]
+        if not len(train):
+            continue
         answered = confidences[train][None, :] >= grid[:, None]
         scores += (answered * gains[train]).sum(1) / len(train) / len(members)
     threshold = float(grid[int(np.argmax(scores))])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.flags import FLAGS
 from engine.metrics.intervals import wilson_interval
-from engine.studies.report import Column, Report, Row, Table, Value, quoted
+from engine.studies.both import choices_table, confusion_tables, said_by
+from engine.studies.report import Column, Plot, Report, Row, Series, Table, Value, quoted
 from engine.studies.scope import Grouping, Scope, TextSource, runs_of
 
 if TYPE_CHECKING:
@@ -64,12 +66,14 @@ def mismatch_report(cursor: DuckDBPyConnection, scope: Scope) -> Report:
         tuple(_counts(cursor, ids, scope)),
         "Every question stays in the denominator: refused, several and unparsed answers too.",
     )
-    confusion = [_confusion(cursor, run_id, scope.text) for run_id in ids]
+    both = [choices_table(cursor, ids, scope.text)]
+    both += confusion_tables(cursor, ids, scope.text)
     return Report(
         "mismatch",
         "First token against text",
-        (counts, *(table for table in confusion if table.rows)),
-        notes=_notes(cursor, ids, scope.text),
+        (counts, *(table for table in both if table.rows)),
+        tuple(_plots(counts.rows)),
+        _notes(cursor, ids, scope.text),
     )
 
 
@@ -110,16 +114,12 @@ def flag_expressions(text: TextSource) -> dict[str, str]:
     }
 
 
-def _said_by(expression: str, text: TextSource) -> str:
-    return expression if text == "decided" else expression.replace("text_", "read_")
-
-
 def _counts(cursor: DuckDBPyConnection, runs: list[int], scope: Scope) -> list[Row]:
     groups = _GROUPS[scope.by]
     flags = flag_expressions(scope.text)
     sums = [f"sum({flags[flag]}::INTEGER) AS {name}" for name, flag in COUNTED.items()]
-    graded = {name: _said_by(condition, scope.text) for name, condition in _GRADED.items()}
-    right = {name: _said_by(condition, scope.text) for name, condition in _RIGHT.items()}
+    graded = {name: said_by(condition, scope.text) for name, condition in _GRADED.items()}
+    right = {name: said_by(condition, scope.text) for name, condition in _RIGHT.items()}
     for name in graded:
         sums.append(f"count(*) FILTER ({graded[name]}) AS {name}_of")
         sums.append(f"count(*) FILTER ({graded[name]} AND {right[name]}) AS {name}_right")
@@ -176,42 +176,31 @@ def _condition(found: dict[str, int | str | None], groups: tuple[str, ...]) -> s
     )
 
 
-def _confusion(cursor: DuckDBPyConnection, run_id: int, text: TextSource) -> Table:
-    """Rows: the first token's label; columns: what the text says."""
-    says = _said_by(
-        "CASE WHEN text_status IN ('option', 'refusal') AND text_label IS NOT NULL "
-        "THEN text_label ELSE text_status END",
-        text,
-    )
-    found = cursor.execute(
-        f"""
-        SELECT first_token, says, count(*)
-        FROM (SELECT first_token, {says} AS says FROM outcomes WHERE run_id = ?)
-        WHERE first_token IS NOT NULL AND says IS NOT NULL
-        GROUP BY first_token, says ORDER BY any_value(length(says)) > 1, says
-        """,
-        [run_id],
-    ).fetchall()
-    said = list(dict.fromkeys(row[1] for row in found))
-    counts = {(first, word): count for first, word, count in found}
-    rows = tuple(
-        Row(
-            {"first_token": first, **{word: counts.get((first, word), 0) for word in said}},
-            run_id,
-            f"first_token = {quoted(first)}",
-            {word: f"({says}) = {quoted(word)}" for word in said},
+def _plots(rows: Sequence[Row]) -> Iterator[Plot]:
+    """Rates of mismatch and refusal, one bar a row of the counts."""
+    names = tuple(
+        " ".join(
+            str(row.cells[key])
+            for key in ("run_id", "format", "order_index", "subject")
+            if row.cells.get(key) is not None
         )
-        for first in sorted({first for first, _ in counts})
+        for row in rows
     )
-    return Table(
-        f"confusion_{run_id}",
-        f"Run {run_id}: first token (down) against text (across)",
-        (
-            Column("first_token", "first token"),
-            *(Column(word, word.replace("_", " "), "count") for word in said),
-        ),
-        rows,
-    )
+    series = []
+    for name, key in (("mismatch", "mismatch"), ("text refuses", "refused_text")):
+        rates = [_rate(row.cells[key], row.cells["n"]) for row in rows]
+        if any(rate is not None for rate, _ in rates):
+            series.append(
+                Series(
+                    name,
+                    names,
+                    tuple(rate for rate, _ in rates),
+                    tuple(None if bounds is None else bounds[0] for _, bounds in rates),
+                    tuple(None if bounds is None else bounds[1] for _, bounds in rates),
+                )
+            )
+    if series:
+        yield Plot("Mismatch and refusal", "bars", "", "share of the questions", tuple(series))
 
 
 def _notes(cursor: DuckDBPyConnection, runs: list[int], text: TextSource) -> tuple[str, ...]:
@@ -222,8 +211,8 @@ def _notes(cursor: DuckDBPyConnection, runs: list[int], text: TextSource) -> tup
                count(*) FILTER (text_source = 'override'),
                count(*) FILTER (text_source IN ('human label', 'override')
                                 AND read_status IS NOT NULL
-                                AND (text_status <> read_status
-                                     OR text_label IS DISTINCT FROM read_label))
+                                AND (text_label IS DISTINCT FROM read_label
+                                     OR (text_label IS NULL AND text_status <> read_status)))
         FROM outcomes WHERE run_id IN (SELECT unnest(?::INTEGER[]))
         """,
         [runs],

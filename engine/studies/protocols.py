@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from engine.metrics.intervals import wilson_interval
 from engine.records import ReadingName
 from engine.studies.pairs import PAIR_COLUMNS, Side, pair_row
-from engine.studies.report import Column, Plot, Report, Row, Series, Table, quoted
+from engine.studies.report import Column, Plot, Report, Row, Table, quoted
 from engine.studies.scope import Scope, TextSource, answers_view, runs_of
+from engine.studies.series import drawn
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -73,7 +74,7 @@ def protocols_report(cursor: DuckDBPyConnection, scope: Scope) -> Report:
     """
     runs = [run.run_id for run in runs_of(cursor, scope)]
     accuracy = _accuracy(cursor, runs, scope)
-    found = [_side(row) for row in accuracy]
+    found = _present(cursor, runs, scope)
     compared = _compared(cursor, found, scope)
     pairs = _pairs(cursor, compared[:MOST_COMPARED], scope.text)
     notes = []
@@ -168,6 +169,23 @@ def _scored_by(cursor: DuckDBPyConnection, runs: Sequence[int]) -> dict[tuple[in
     return {(run_id, name): reading for run_id, name, reading in found}
 
 
+def _present(cursor: DuckDBPyConnection, runs: Sequence[int], scope: Scope) -> list[Side]:
+    """Every format and reading that there are answers of, graded or not."""
+    found = cursor.execute(
+        f"""
+        SELECT run_id, format, reading FROM {answers_view(scope.text)}
+        WHERE run_id IN (SELECT unnest($runs::INTEGER[])) AND sample IS NULL
+          AND reading IN (SELECT unnest($readings::VARCHAR[]))
+        GROUP BY run_id, format, reading
+        ORDER BY list_position($runs, run_id),
+                 min(min(probe_id)) OVER (PARTITION BY run_id, format),
+                 list_position($readings, reading)
+        """,
+        {"runs": list(runs), "readings": list(scope.readings or READINGS)},
+    ).fetchall()
+    return [Side(*row) for row in found]
+
+
 def _compared(cursor: DuckDBPyConnection, found: Sequence[Side], scope: Scope) -> Sequence[Side]:
     """The protocols to set against each other: those asked for, else every format's own.
 
@@ -195,12 +213,6 @@ def _pairs(
     return tuple(row for row in rows if row is not None)
 
 
-def _side(row: Row) -> Side:
-    cells = row.cells
-    run_id, reading = cast(int, cells["run_id"]), cast(ReadingName, cells["reading"])
-    return Side(run_id, str(cells["format"]), reading)
-
-
 def _plot(accuracy: Sequence[Row]) -> Plot:
     """Micro averages by reading, one series a format."""
     formats: dict[str, list[Row]] = {}
@@ -212,21 +224,7 @@ def _plot(accuracy: Sequence[Row]) -> Plot:
         "reading",
         "questions answered right (micro)",
         tuple(
-            Series(
-                name,
-                tuple(str(row.cells["reading"]) for row in rows),
-                tuple(_number(row.cells["micro"]) for row in rows),
-                tuple(_bound(row.cells["micro_interval"], 0) for row in rows),
-                tuple(_bound(row.cells["micro_interval"], 1) for row in rows),
-            )
+            drawn(name, rows, "reading", "micro", "micro_interval")
             for name, rows in formats.items()
         ),
     )
-
-
-def _number(value: object) -> float | None:
-    return value if isinstance(value, float) else None
-
-
-def _bound(value: object, end: int) -> float | None:
-    return value[end] if isinstance(value, tuple) else None

@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Print a study over stored results.", no_args_is_help=True)
 
+PLOT_WIDTH, PLOT_HEIGHT = 100, 24
+"""Cells and lines that a plot takes at most."""
+
 RunOption = Annotated[
     list[int] | None, typer.Option("--run", help="Only this run; may be given several times.")
+]
+ReadingOption = Annotated[
+    list[str] | None,
+    typer.Option("--reading", help="Only this reading; may be given several times."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON with every value whole.")]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 LatexOption = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables (booktabs).")]
+PlotOption = Annotated[bool, typer.Option("--plot", help="Draw the plots under the tables.")]
 TextOption = Annotated[
     str,
     typer.Option(
@@ -28,6 +36,10 @@ TextOption = Annotated[
         help="Who says what texts say: decided (overrides and human labels win) or reading.",
     ),
 ]
+ResamplesOption = Annotated[
+    int, typer.Option("--resamples", help="Resamples of bootstrap intervals.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn.")]
 
 
 @app.callback()
@@ -46,10 +58,101 @@ def mismatch(
     json: JsonOption = False,
     markdown: MarkdownOption = False,
     latex: LatexOption = False,
+    plot: PlotOption = False,
 ) -> None:
     """Where the first token and the text disagree: counters F, S, M, refusals, choices."""
-    settings = {"runs": run or [], "by": by, "text": text}
-    _print("mismatch", db, settings, json=json, markdown=markdown, latex=latex)
+    scope = {"runs": run or [], "by": by, "text": text}
+    _print("mismatch", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+
+
+@app.command()
+def consistency(
+    db: DatabaseOption = None,
+    run: RunOption = None,
+    reading: ReadingOption = None,
+    text: TextOption = "decided",
+    resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
+    plot: PlotOption = False,
+) -> None:
+    """Whether answers stay the same in other option orders and under perturbations."""
+    scope = {"runs": run or [], "readings": reading or [], "text": text}
+    scope |= {"resamples": resamples, "seed": seed}
+    _print("consistency", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+
+
+@app.command()
+def protocols(
+    db: DatabaseOption = None,
+    run: RunOption = None,
+    reading: ReadingOption = None,
+    text: TextOption = "decided",
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
+    plot: PlotOption = False,
+) -> None:
+    """Accuracy of every format and reading, micro and macro, and where two disagree."""
+    scope = {"runs": run or [], "readings": reading or [], "text": text}
+    _print("protocols", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+
+
+@app.command()
+def decoding(
+    db: DatabaseOption = None,
+    run: RunOption = None,
+    text: TextOption = "decided",
+    resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
+    plot: PlotOption = False,
+) -> None:
+    """Greedy decoding against samples: spread, majority, oracle, lengths, sweeps."""
+    scope = {"runs": run or [], "text": text, "resamples": resamples, "seed": seed}
+    _print("decoding", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+
+
+@app.command()
+def calibration(
+    db: DatabaseOption = None,
+    run: RunOption = None,
+    reading: ReadingOption = None,
+    labelled: Annotated[
+        int, typer.Option("--labelled", help="Questions a data set to choose a threshold on.")
+    ] = 20,
+    text: TextOption = "decided",
+    resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
+    plot: PlotOption = False,
+) -> None:
+    """What confidences are worth: ECE, AUROC, Mann-Whitney, abstention."""
+    scope = {"runs": run or [], "readings": reading or [], "text": text, "labelled": labelled}
+    scope |= {"resamples": resamples, "seed": seed}
+    _print("calibration", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+
+
+@app.command()
+def compare(
+    db: DatabaseOption = None,
+    run: RunOption = None,
+    reading: ReadingOption = None,
+    text: TextOption = "decided",
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
+    plot: PlotOption = False,
+) -> None:
+    """Two runs question by question: agreement, flips, McNemar, subjects."""
+    scope = {"runs": run or [], "readings": reading or [], "text": text}
+    _print("compare", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
 
 
 def _print(
@@ -60,6 +163,7 @@ def _print(
     json: bool,
     markdown: bool,
     latex: bool,
+    plot: bool,
 ) -> None:
     """Make a study and print it."""
     import msgspec
@@ -82,10 +186,10 @@ def _print(
     elif latex:
         print(as_latex(report))
     else:
-        _print_for_people(report)
+        _print_for_people(report, plot=plot)
 
 
-def _print_for_people(report: Report) -> None:
+def _print_for_people(report: Report, *, plot: bool) -> None:
     from tui.reports import RIGHT_FORMS, filled, legend
 
     for table in report.tables:
@@ -98,5 +202,19 @@ def _print_for_people(report: Report) -> None:
             if line:
                 print(f"  {line}")
         print()
+    if plot:
+        _print_plots(report)
     for note in report.notes:
         print(note)
+
+
+def _print_plots(report: Report) -> None:
+    from rich.console import Console
+
+    from tui.plots import picture
+
+    console = Console()
+    for drawn in report.plots:
+        for line in picture(drawn, min(console.width, PLOT_WIDTH), PLOT_HEIGHT):
+            console.print(line)
+        print()
