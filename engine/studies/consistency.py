@@ -96,7 +96,7 @@ def consistency_report(cursor: DuckDBPyConnection, scope: Scope) -> Report:
         "The same question in other orders",
         tables,
         tuple(plot for plot in plots if plot.series),
-        () if groups else ("No question was asked in two variants. Ask with: --orders 10",),
+        () if groups else ("No question has answers to two variants. Ask with: --orders 10",),
     )
 
 
@@ -307,16 +307,19 @@ def _question(nats: float, variants: Variants, each: Answered) -> Row:
 
 
 def _entropies_plot(groups: Sequence[Group]) -> Plot:
-    """For every entropy that occurs, the share of questions with at most that."""
+    """For every entropy that occurs, the share of questions with at most that, in steps.
+
+    Of option orders, and of perturbations only where there are no orders.
+    """
+    orders = [group for group in groups if group[0].perturbation is None]
     series = []
-    for variants, found in groups:
+    for variants, found in orders or groups:
         counts = Counter(choice_entropy(each.contents) for each in found)
-        below, x, y = 0, [], []
+        x, y = [], [0.0]
         for nats in sorted(counts):
-            below += counts[nats]
-            x.append(nats)
-            y.append(below / len(found))
-        series.append(Series(variants.title, tuple(x), tuple(y)))
+            x += [nats, nats]
+            y += [y[-1], y[-1] + counts[nats] / len(found)]
+        series.append(Series(variants.title, tuple(x), tuple(y[1:])))
     return Plot(
         "How many questions change how much",
         "lines",

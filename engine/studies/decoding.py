@@ -69,7 +69,7 @@ def decoding_report(cursor: DuckDBPyConnection, scope: Scope) -> Report:
 _NAMES = (Column("run_id", "run", "count"), Column("format", "format"))
 _ACCURACY_COLUMNS = (
     Column("n", "n", "count", "prompts: questions in their option orders"),
-    Column("graded", "graded", "count", "of them with a gold option and a greedy text"),
+    Column("graded", "graded", "count", "of them with a gold option"),
     Column("greedy", "greedy %", "percent", "the greedy text is right"),
     Column("greedy_interval", "95 %", "percent_interval"),
     Column("runs", "N", "count", "samples a prompt"),
@@ -132,7 +132,12 @@ def _rate(key: str, successes: int, total: int) -> dict[str, Value]:
 
 def _accuracy(each: Sampled, scope: Scope) -> Row:
     greedy = [text.greedy_right for text in each.texts if text.greedy_right is not None]
-    cells = _names(each) | {"n": len(each.texts), "graded": len(greedy)}
+    cells = _names(each) | {
+        "n": len(each.texts),
+        "graded": sum(text.graded for text in each.texts),
+        "greedy_n": len(greedy),
+        "sampled_n": len(each.graded),
+    }
     cells |= _rate("greedy", sum(greedy), len(greedy))
     cells |= {"runs": each.runs or None}
     cells |= _sampled_accuracy(each, scope)
@@ -143,7 +148,7 @@ def _accuracy(each: Sampled, scope: Scope) -> Row:
         f"{asked.condition} AND ({asked.with_reading('greedy_text')} "
         f"OR {asked.with_reading('sample_text')})",
         {
-            "graded": asked.with_reading("greedy_text", "correct IS NOT NULL"),
+            "graded": "gold IS NOT NULL",
             "greedy": asked.with_reading("greedy_text", "correct"),
             "majority": asked.with_reading("majority", "correct"),
             "oracle": asked.with_reading("sample_text", f"sample <= {each.runs} AND correct"),

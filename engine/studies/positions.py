@@ -76,6 +76,7 @@ def position_rows(cursor: DuckDBPyConnection, variants: Variants) -> list[Row]:
             "gold_share": gold / graded if graded else None,
             "gold_difference": (chosen_graded - gold) / graded if graded else None,
             "recall": right / gold_all if gold_all else None,
+            "recall_interval": wilson_interval(right, gold_all),
         }
         choice = variants.with_answer(f"label = {quoted(letter)}")
         rows.append(
