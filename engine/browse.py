@@ -125,6 +125,8 @@ class ProbeView(msgspec.Struct, frozen=True):
     """What an imported log's own scorers said."""
     perturbation: str | None = None
     """How the question was changed; None: its option order at most."""
+    label_logits: tuple[float, ...] = ()
+    """Raw logits of the labels' tokens, where a log has no logprobs."""
 
 
 def runs(store: Store) -> list[RunRow]:
@@ -287,6 +289,7 @@ def _probe_view(store: Store, row: ListRow) -> ProbeView:
         human_label=stored.human_label(reader, probe_id),
         scores=stored.scores(reader, probe_id),
         perturbation=record["perturbation"],
+        label_logits=tuple(record["label_logits"] or ()),
     )
 
 

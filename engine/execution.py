@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 Outcome = Literal["finished", "cancelled", "failed"]
 ProbeKey = tuple[int, str, int]
-"""Question index, format and order: what a probe is within its run."""
+"""Question index, format and number of the variant: what a probe is within its run."""
 
 
 class RunProgress(msgspec.Struct, frozen=True):

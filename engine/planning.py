@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.errors import FormatError, LogitscopeError, ModelError
+from engine.errors import ModelError
 from engine.formats import PromptFormat, load_format
-from engine.perturb import order_permutation, reorder
+from engine.perturb import (
+    Kind,
+    Perturbation,
+    Variant,
+    can_change,
+    check_perturbations,
+    variant,
+    variants,
+)
+from engine.plan_checks import check, check_choice, check_formats, check_labels, check_settings
 from engine.protocol import Load, ProbeItem
 from engine.questions import Question, find_dev, load_questions, shots_for
 from engine.records import ModelInfo, ProbeSettings
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from engine.store import RunKind, Store
 
 CHUNK = 64
-"""Questions whose formats and orders are all asked before the next questions come.
+"""Questions whose formats and variants are all asked before the next questions come.
 
 Long enough for full batches of one format, short enough to see questions complete early.
 """
@@ -40,12 +48,14 @@ class PlannedProbe(msgspec.Struct, frozen=True):
     Attributes:
         item: What the worker is sent; its key is the probe's number in the plan.
         question_index: Place of the question in its source, from 0.
-        permutation: ``permutation[i]`` is the source index of shown option i.
+        permutation: As in :class:`engine.perturb.Variant`.
+        perturbation: As in :class:`engine.perturb.Variant`.
     """
 
     item: ProbeItem
     question_index: int
     permutation: tuple[int, ...]
+    perturbation: Kind | None = None
 
 
 class RunPlan(msgspec.Struct, frozen=True):
@@ -59,6 +69,7 @@ class RunPlan(msgspec.Struct, frozen=True):
         formats: The prompt formats, whole.
         settings: What every probe is asked.
         orders: Option orders a question; the first is that of the source.
+        perturbations: What else each question is asked with, after its option orders.
         limit: Only so many questions; None for all.
         revision: Hub revision of the model.
         dtype: One of :data:`DTYPES`.
@@ -76,6 +87,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     formats: tuple[PromptFormat, ...]
     settings: ProbeSettings
     orders: int = 1
+    perturbations: tuple[Perturbation, ...] = ()
     limit: int | None = None
     revision: str | None = None
     dtype: str = "auto"
@@ -88,9 +100,14 @@ class RunPlan(msgspec.Struct, frozen=True):
     questions: tuple[Question, ...] = ()
 
     @property
+    def variants(self) -> int:
+        """How many ways each question is shown in each format: orders, then perturbed copies."""
+        return variants(self.orders, self.perturbations)
+
+    @property
     def planned(self) -> int:
         """Number of probes."""
-        return len(self.questions) * len(self.formats) * self.orders
+        return len(self.questions) * len(self.formats) * self.variants
 
     @property
     def fingerprint(self) -> str:
@@ -130,12 +147,24 @@ class RunPlan(msgspec.Struct, frozen=True):
     @property
     def notes(self) -> list[str]:
         """What a user should know about these settings before reading any number."""
-        if self.settings.samples and self.settings.sampler.repetition_penalty != 1:
-            return [
+        notes = []
+        sampler = self.settings.sampler
+        if self.settings.samples and sampler.repetition_penalty != 1:
+            notes.append(
                 "The repetition penalty changes the logits of every token in the prompt, the "
                 "option labels among them, so samples name options less (or more) readily."
-            ]
-        return []
+            )
+        if self.settings.samples > 1 and sampler.temperature == 0:
+            notes.append("At temperature 0 all samples of a prompt are the same: one is enough.")
+        for perturbation in self.perturbations:
+            kind = perturbation.kind
+            same = sum(not can_change(question, kind) for question in self.questions)
+            if same:
+                notes.append(
+                    f"{kind} finds nothing to change in {same:,} of {len(self.questions):,} "
+                    "questions: they are asked as they are."
+                )
+        return notes
 
     def to_json(self) -> str:
         """The plan as it is stored with its run."""
@@ -151,37 +180,44 @@ class RunPlan(msgspec.Struct, frozen=True):
         for start in range(0, len(self.questions), CHUNK):
             chunk = range(start, min(start + CHUNK, len(self.questions)))
             for fmt in self.formats:
-                for order in range(self.orders):
+                for number in range(self.variants):
                     for index in chunk:
-                        yield self.probe(key, index, fmt, order)
+                        yield self.probe(key, index, fmt, number)
                         key += 1
 
-    def probe(self, key: int, index: int, fmt: PromptFormat, order: int) -> PlannedProbe:
-        """One probe: question ``index`` in one format and option order."""
+    def probe(self, key: int, index: int, fmt: PromptFormat, number: int) -> PlannedProbe:
+        """One probe: variant ``number`` of question ``index`` in one format.
+
+        Raises:
+            QuestionError: There is no such variant.
+        """
         question = self.questions[index]
-        permutation = order_permutation(question, order, self.settings.seed)
-        return planned_probe(key, index, question, permutation, order, fmt, self.dev)
+        seed, orders, perturbations = self.settings.seed, self.orders, self.perturbations
+        shown = variant(question, number, seed, orders, perturbations, fmt.labels)
+        return planned_probe(key, index, question, shown, fmt, self.dev)
 
 
 def planned_probe(
     key: int,
     index: int,
     question: Question,
-    permutation: tuple[int, ...],
-    order: int,
+    shown: Variant,
     fmt: PromptFormat,
     dev: Sequence[Question],
 ) -> PlannedProbe:
-    """One probe of a question given in source order."""
+    """One probe of a question, given in source order and as it is shown.
+
+    Worked examples are never perturbed.
+    """
     item = ProbeItem(
         key=key,
-        question=reorder(question, permutation, labels=fmt.labels),
+        question=shown.question,
         question_id=question.id,
-        order=order,
+        order=shown.number,
         format=fmt.name,
         shots=tuple(shots_for(question, dev)[: fmt.shots]) if fmt.shots else (),
     )
-    return PlannedProbe(item, index, permutation)
+    return PlannedProbe(item, index, shown.permutation, shown.perturbation)
 
 
 def plan_run(
@@ -191,6 +227,7 @@ def plan_run(
     settings: ProbeSettings = _DEFAULTS,
     *,
     orders: int = 1,
+    perturbations: Sequence[Perturbation] = (),
     limit: int | None = None,
     revision: str | None = None,
     dtype: str = "auto",
@@ -207,6 +244,7 @@ def plan_run(
         formats: Names, paths of .toml files, or formats.
         settings: What every probe is asked.
         orders: Option orders a question.
+        perturbations: What else each question is asked with.
         limit: Only the first so many questions.
         revision: Hub revision of the model.
         dtype: One of :data:`DTYPES`.
@@ -218,17 +256,18 @@ def plan_run(
     Raises:
         LogitscopeError: A setting, question or format can't be used; the sentence names it.
     """
-    _check_settings(settings)
-    _check(orders >= 1, f"The number of orders is {orders}; it must be at least 1.")
-    _check(limit is None or limit >= 1, f"The limit is {limit}; it must be at least 1.")
-    _check(batch_size >= 0, f"The batch size is {batch_size}; it must be at least 1, or auto.")
-    _check_choice("dtype", dtype, DTYPES)
-    _check_choice("quantization", quantization, QUANTIZATIONS)
-    _check(bool(model), "No model is named.", "Give a folder or a hub id.")
+    check_settings(settings)
+    check(orders >= 1, f"The number of orders is {orders}; it must be at least 1.")
+    check(limit is None or limit >= 1, f"The limit is {limit}; it must be at least 1.")
+    check(batch_size >= 0, f"The batch size is {batch_size}; it must be at least 1, or auto.")
+    check_choice("dtype", dtype, DTYPES)
+    check_choice("quantization", quantization, QUANTIZATIONS)
+    check(bool(model), "No model is named.", "Give a folder or a hub id.")
     loaded = tuple(fmt if isinstance(fmt, PromptFormat) else load_format(fmt) for fmt in formats)
-    _check_formats(loaded)
+    check_formats(loaded)
+    check_perturbations(perturbations)
     questions = tuple(load_questions(source, limit=limit))
-    _check_labels(questions, loaded)
+    check_labels(questions, loaded, perturbations)
     folder = Path(model).expanduser()
     return RunPlan(
         model=str(folder.resolve()) if folder.is_dir() else model,
@@ -236,6 +275,7 @@ def plan_run(
         formats=loaded,
         settings=settings,
         orders=orders,
+        perturbations=tuple(perturbations),
         limit=limit,
         revision=revision,
         dtype=dtype,
@@ -311,62 +351,10 @@ def record_run(
         model=plan.model,
         source=plan.source,
         formats=[fmt.name for fmt in plan.formats],
-        orders=plan.orders,
+        orders=plan.variants,
         planned=plan.planned,
         fingerprint=plan.fingerprint,
         settings=plan.to_json(),
         model_info=model,
         parent_run=parent_run,
     )
-
-
-def _check(condition: bool, sentence: str, hint: str = "") -> None:
-    if not condition:
-        raise LogitscopeError(sentence, hint)
-
-
-def _check_choice(setting: str, value: str, choices: Sequence[str]) -> None:
-    _check(value in choices, f"There is no {setting} {value!r}.", f"Choose {', '.join(choices)}.")
-
-
-def _check_settings(settings: ProbeSettings) -> None:
-    sampler = settings.sampler
-    _check(settings.samples >= 0, f"The number of samples is {settings.samples}; it can't be.")
-    _check(
-        settings.max_new_tokens >= 1,
-        f"The longest generation is {settings.max_new_tokens} tokens; it must be at least 1.",
-    )
-    _check(settings.kept >= 1, f"{settings.kept} tokens a position are kept; it must be 1 or more.")
-    _check(
-        0 < sampler.temperature < math.inf,
-        f"The temperature is {sampler.temperature:g}; it must be above 0.",
-        "Greedy decoding needs no sampler: every probe has it.",
-    )
-    _check(0 < sampler.top_p <= 1, f"top-p is {sampler.top_p:g}; it must be above 0, at most 1.")
-    _check(sampler.top_k >= 0, f"top-k is {sampler.top_k}; it must be at least 1, or 0 for all.")
-    _check(
-        0 < sampler.repetition_penalty < math.inf,
-        f"The repetition penalty is {sampler.repetition_penalty:g}; it must be above 0.",
-        "1 switches it off.",
-    )
-    _check(
-        -(2**63) <= settings.seed < 2**63, f"The seed {settings.seed} does not fit into 64 bits."
-    )
-
-
-def _check_formats(formats: Sequence[PromptFormat]) -> None:
-    _check(bool(formats), "No prompt format is named.", "See: logitscope formats list")
-    names = [fmt.name for fmt in formats]
-    for name in names:
-        _check(names.count(name) == 1, f"The format {name} is named twice.")
-
-
-def _check_labels(questions: Sequence[Question], formats: Sequence[PromptFormat]) -> None:
-    for fmt in formats:
-        for index, question in enumerate(questions):
-            if len(question.options) > len(fmt.labels):
-                raise FormatError(
-                    f"The format {fmt.name} has {len(fmt.labels)} labels, but question {index} "
-                    f"has {len(question.options)} options.",
-                    "Give the format more labels.",
-                )

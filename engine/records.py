@@ -57,7 +57,8 @@ class SamplerSettings(msgspec.Struct, frozen=True):
     """How samples are drawn. The defaults are pure sampling: nothing is cut, nothing is scaled.
 
     Attributes:
-        temperature: Divides the logits; above 0 (greedy decoding is its own generation).
+        temperature: Divides the logits; 0 takes the likeliest token after the penalty, top-k and
+            top-p, without noise.
         top_p: Keep the smallest set of most likely tokens whose mass reaches this; 1 keeps all.
         top_k: Keep this many most likely tokens; 0 keeps all.
         repetition_penalty: Divides positive and multiplies negative logits of every token that

@@ -171,9 +171,7 @@ def text_tables(
     yield "positions", _positions(written, schemas["positions"])
 
 
-def reading_table(
-    readings: Iterable[tuple[int, Sequence[Reading]]], schema: pa.Schema
-) -> pa.Table:
+def reading_table(readings: Iterable[tuple[int, Sequence[Reading]]], schema: pa.Schema) -> pa.Table:
     """Rows of ``readings``, from probe ids with readings."""
     rows = [{"probe_id": i, **_reading(each)} for i, found in readings for each in found]
     return _table(rows, schema)

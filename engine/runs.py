@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ __all__ = [
     "check_same_model",
     "decode_plan",
     "execute",
+    "left_of",
     "plan_run",
     "plan_to_resume",
     "probe_one",
@@ -104,6 +106,27 @@ def execute(
     return RunSummary(run_id, status, execution.done, execution.failed, plan.planned, message)
 
 
+def left_of(store: Store, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, bool]]:
+    """What is left of some runs that were started together.
+
+    Returns:
+        The plans that have not finished, and for each whether it has a run to go on with.
+
+    Raises:
+        LogitscopeError: None of them was ever begun, or all have finished.
+    """
+    begun = [store.find_run(plan.fingerprint) is not None for plan in plans]
+    finished = [_has_finished(store, plan) for plan in plans]
+    left = [
+        (plan, was_begun)
+        for plan, was_begun, has_finished in zip(plans, begun, finished, strict=True)
+        if was_begun or not has_finished
+    ]
+    if not left or not any((*begun, *finished)):
+        raise _nothing_to_resume(store)
+    return left
+
+
 def stored_plan(store: Store, run_id: int) -> RunPlan:
     """The plan of a run as it is stored, without its questions.
 
@@ -144,12 +167,25 @@ def _unfinished(store: Store, plan: RunPlan) -> int:
     """The run to resume."""
     run_id = store.find_run(plan.fingerprint)
     if run_id is None:
-        raise LogitscopeError(
-            f"{store.path} holds no unfinished run of this plan: there is nothing to resume.",
-            "Model weights, questions, formats and settings must be those of the run; "
-            "without --resume a new one starts.",
-        )
+        raise _nothing_to_resume(store)
     return run_id
+
+
+def _has_finished(store: Store, plan: RunPlan) -> bool:
+    """Whether a run of this plan has come to its end, now or earlier."""
+    finished = store.reader().execute(
+        "SELECT 1 FROM runs WHERE fingerprint = ? AND kind = 'run' AND status = 'finished'",
+        [plan.fingerprint],
+    )
+    return finished.fetchone() is not None
+
+
+def _nothing_to_resume(store: Store) -> LogitscopeError:
+    return LogitscopeError(
+        f"{store.path} holds no unfinished run of this plan: there is nothing to resume.",
+        "Model weights, questions, formats and settings must be those of the run; "
+        "without --resume a new one starts.",
+    )
 
 
 def _begin(store: Store, plan: RunPlan, ready: Ready, earlier: int | None) -> int:

@@ -40,18 +40,25 @@ def after_sampler(
 
     Returns:
         One logprob a token, None where the sampler excluded it. A token exactly at the cutoff
-        was kept; values within the rounding of what is stored count as at it.
+        was kept; values within the rounding of what is stored count as at it. At temperature 0
+        only one token is kept: of several at the cutoff the largest, and of equal ones the first.
     """
     penalty = settings.repetition_penalty
+    # Temperature 0 divides nothing, see engine.sampling.
+    temperature = settings.temperature or 1.0
     seen = frozenset(seen_ids) if penalty != 1.0 else frozenset()
+    scaled: list[float] = []
     result: list[float | None] = []
     for logprob, token in zip(top_logprobs, top_ids, strict=True):
         logit = logprob + logsumexp
         if token in seen:
             logit = logit / penalty if logit > 0 else logit * penalty
-        scaled = logit / settings.temperature
+        scaled.append(logit / temperature)
         float32 = _ROUNDING * (abs(logprob) + abs(logsumexp))
-        rounding = (float32 + 2 * _STORED) / settings.temperature * max(penalty, 1.0 / penalty)
-        kept = scaled >= cutoff - rounding - _STORED
-        result.append(min(0.0, scaled - sampler_logsumexp) if kept else None)
+        rounding = (float32 + 2 * _STORED) / temperature * max(penalty, 1.0 / penalty)
+        kept = scaled[-1] >= cutoff - rounding - _STORED
+        result.append(min(0.0, scaled[-1] - sampler_logsumexp) if kept else None)
+    if settings.temperature == 0:
+        largest = max(range(len(scaled)), key=scaled.__getitem__, default=None)
+        return [after if at == largest else None for at, after in enumerate(result)]
     return result

@@ -8,6 +8,10 @@ any batch, after a resume and on any device, up to the rounding of the logits th
 The order is that of transformers: repetition penalty, temperature, top-k, top-p. Where several
 tokens are tied at the top-k or top-p boundary all of them are kept, so that the cut does not
 depend on how a sort breaks ties.
+
+Temperature 0 is greedy decoding after the penalty: no noise, the largest logit, of equal ones that
+of the lower id. Nothing is divided by it. What it keeps is that one token, with logprob 0, and the
+scaled logits are the penalized ones.
 """
 
 from __future__ import annotations
@@ -134,6 +138,8 @@ class Sampler:
             seen: [draws, n] token ids of prompt and text so far, in any order and repeated at
                 will; needed where :attr:`penalizes`.
         """
+        if self.settings.temperature == 0:
+            return self._take_largest(logits, rows, reduced, seen)
         if not self.penalizes or seen is None:
             return self._draw(logits, rows, likely_of(reduced, logits.shape[1]), keys, step)
         drawn = []
@@ -143,6 +149,18 @@ class Sampler:
             every = torch.arange(len(penalized), device=rows.device)
             drawn.append(self._draw(penalized, every, likely, keys[some], step))
         return _joined(drawn)
+
+    def _take_largest(
+        self, logits: Tensor, rows: Tensor, reduced: Reduced, seen: Tensor | None
+    ) -> Drawn:
+        """As :meth:`draw` at temperature 0."""
+        values, ids = reduced.values[:, 0].clone(), reduced.ids[:, 0].clone()
+        if self.penalizes and seen is not None:
+            for some in row_blocks(len(rows), logits):
+                penalty = self.settings.repetition_penalty
+                best = top_k(penalize(logits[rows[some]], seen[some], penalty), 1)
+                values[some], ids[some] = (part.squeeze(1) for part in best)
+        return Drawn(ids, torch.zeros_like(values), values, values.clone())
 
     def _draw(self, logits: Tensor, rows: Tensor, likely: Likely, keys: Tensor, step: int) -> Drawn:
         """As :meth:`draw`, from logits that no penalty changes any more.

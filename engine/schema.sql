@@ -20,7 +20,7 @@ CREATE TABLE runs (
     model       VARCHAR NOT NULL,       -- folder or hub id
     source      VARCHAR NOT NULL,       -- the question file or hub dataset
     formats     VARCHAR[] NOT NULL,     -- names of the prompt formats
-    orders      INTEGER NOT NULL,       -- option orders a question
+    orders      INTEGER NOT NULL,       -- variants a question: option orders, perturbed copies
     planned     INTEGER NOT NULL,       -- probes that the plan holds
     status      VARCHAR NOT NULL,       -- running, finished, cancelled, failed, interrupted
     fingerprint VARCHAR NOT NULL,       -- hash of plan and model: what --resume matches
@@ -50,7 +50,7 @@ CREATE TABLE probes (
     question_id    VARCHAR NOT NULL,
     question_index INTEGER NOT NULL,    -- place of the question in its source, from 0
     format         VARCHAR NOT NULL,
-    order_index    INTEGER NOT NULL,    -- 0 is the order of the source
+    order_index    INTEGER NOT NULL,    -- number of the variant; 0 is the order of the source
     permutation    INTEGER[] NOT NULL,  -- permutation[i] is the source index of shown option i
     labels         VARCHAR[] NOT NULL,  -- as shown
     gold           VARCHAR,             -- label of the gold option in this order

@@ -38,6 +38,7 @@ class SingleProbe(msgspec.Struct, frozen=True):
         settings: How it was asked.
         question: In the order shown, labels as shown.
         permutation: ``permutation[i]`` is the source index of shown option i.
+        perturbation: How the question was changed; None: its option order at most.
         prompt: What the model was given.
         result: What it answered.
         readings: What each way of reading says.
@@ -48,6 +49,7 @@ class SingleProbe(msgspec.Struct, frozen=True):
     settings: ProbeSettings
     question: Question
     permutation: tuple[int, ...]
+    perturbation: str | None
     prompt: RenderedPrompt
     result: ProbeResult
     readings: list[Reading]
@@ -67,7 +69,7 @@ def probe_one(
     Args:
         plan: What to ask, of which model.
         index: Which question.
-        order: Which option order.
+        order: Which option order or, behind them, perturbed copy.
         client: Whose worker is asked; one of its own when left out.
         on_note: Told what is no error but should be known.
 
@@ -93,6 +95,7 @@ def probe_one(
         settings=plan.settings,
         question=probe.question,
         permutation=probe.permutation,
+        perturbation=probe.perturbation,
         prompt=probe.prompt,
         result=probe.result,
         readings=list(probe.readings),
@@ -191,6 +194,7 @@ def with_readings(planned: PlannedProbe, answer: Probed, tokens: Sequence[bytes]
         prompt=answer.prompt,
         result=answer.result,
         readings=read_probe(item.question, answer.result, tokens.__getitem__, thinking=thinking),
+        perturbation=planned.perturbation,
     )
 
 

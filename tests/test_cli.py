@@ -172,7 +172,7 @@ def test_run_checks_its_settings_before_anything_is_loaded(logitscope, tmp_path:
     questions = tmp_path / "q.jsonl"
     questions.write_text('{"text": "1 + 1?", "options": ["1", "2"], "gold": "B"}\n')
     db = tmp_path / "x.duckdb"
-    done = logitscope("run", questions, "--model", "m", "--db", db, "--temperature", "0")
+    done = logitscope("run", questions, "--model", "m", "--db", db, "--temperature", "-1")
     assert done.code == cli.EXIT_FAILED
     assert "temperature" in done.err.lower()
     assert not db.exists()

@@ -21,7 +21,7 @@ from engine.errors import FormatError, LogitscopeError, ModelError, QuestionErro
 from engine.execution import RATE_WINDOW, RunProgress, _Rate
 from engine.flags import FLAGS
 from engine.formats import PromptFormat, load_format
-from engine.perturb import reorder
+from engine.perturb import Perturbation, reorder
 from engine.planning import CHUNK, RunPlan, check_weights
 from engine.questions import Question
 from engine.readings import Reading, read_probe
@@ -233,6 +233,17 @@ def test_a_repetition_penalty_comes_with_a_warning(
     plan = plan_run("fake", str(questions), FORMATS, settings, limit=1)
     execute(store, plan, start(), on_progress=lambda progress: told.append(progress.note))
     assert [note for note in told if "repetition penalty" in note]
+
+
+@pytest.mark.parametrize(("samples", "told"), [(1, 0), (2, 1)])
+def test_samples_that_must_be_alike_come_with_a_word(
+    questions: Path, samples: int, told: int
+) -> None:
+    settings = ProbeSettings(samples=samples, sampler=SamplerSettings(temperature=0))
+    plan = plan_run("fake", str(questions), FORMATS, settings)
+    assert (
+        len([note for note in plan.notes if "all samples of a prompt are the same" in note]) == told
+    )
 
 
 def test_the_rate_speaks_of_the_recent_past() -> None:
@@ -559,13 +570,25 @@ def test_one_probe_has_the_flags_that_a_run_stores(
             "AND format = 'low' AND order_index = 1",
         )
         assert tuple(single.flags.values()) == stored
-        assert len(single.readings) == 4 + 1 + plan.settings.samples
+        ((readings,),) = fetch(
+            store,
+            "SELECT count(*) FROM readings JOIN probes USING (probe_id) "
+            f"WHERE question_index = {index} AND format = 'low' AND order_index = 1",
+        )
+        assert len(single.readings) == readings
+        assert single.perturbation is None
     assert json.loads(msgspec.json.encode(single))["question"]["text"] == f"What is {index}?"
 
 
 def test_one_probe_needs_a_question_that_is_there(plan: RunPlan, start: Start) -> None:
     with pytest.raises(QuestionError, match="6 questions; there is no index 6"):
         probe_one(plan, index=COUNT, client=start())
+
+
+def test_one_probe_needs_an_order_that_is_there(plan: RunPlan, start: Start) -> None:
+    with pytest.raises(QuestionError, match="no option order 2") as caught:
+        probe_one(plan, order=2, client=start())
+    assert "0 to 1" in caught.value.hint
 
 
 def test_one_probe_that_fails_is_one_sentence(plan: RunPlan, start: Start) -> None:
@@ -595,6 +618,10 @@ def test_one_prompt_is_rendered(questions: Path, start: Start) -> None:
         ({"formats": ["low", "low"]}, "low is named twice"),
         ({"formats": ["lowest"]}, "lowest"),
         ({"source": "nowhere.jsonl"}, "nowhere.jsonl"),
+        ({"perturbations": [Perturbation("word_swap", copies=0)]}, "word_swap has 0 copies"),
+        ({"perturbations": [Perturbation("word_swap", rate=1.5)]}, "the rate 1.5"),
+        ({"perturbations": [Perturbation("word_swap", rate=float("nan"))]}, "the rate nan"),
+        ({"perturbations": [Perturbation("word_swap")] * 2}, "word_swap is named twice"),
         ({"settings": ProbeSettings(samples=-1)}, "number of samples is -1"),
         ({"settings": ProbeSettings(max_new_tokens=0)}, "longest generation is 0"),
         ({"settings": ProbeSettings(kept=0)}, "0 tokens a position"),
@@ -602,7 +629,7 @@ def test_one_prompt_is_rendered(questions: Path, start: Start) -> None:
         *(
             ({"settings": ProbeSettings(sampler=sampler)}, sentence)
             for sampler, sentence in (
-                (SamplerSettings(temperature=0), "temperature is 0"),
+                (SamplerSettings(temperature=-0.5), "temperature is -0.5"),
                 (SamplerSettings(temperature=float("nan")), "temperature is nan"),
                 (SamplerSettings(temperature=float("inf")), "temperature is inf"),
                 (SamplerSettings(top_p=0), "top-p is 0"),
@@ -648,6 +675,10 @@ def test_the_fingerprint_is_about_what_is_stored(questions: Path, tmp_path: Path
         plan(dtype="float16"),
         plan(quantization="8bit"),
         plan(orders=2),
+        plan(perturbations=[Perturbation("letter_typo")]),
+        plan(perturbations=[Perturbation("letter_typo", copies=2)]),
+        plan(perturbations=[Perturbation("letter_typo", rate=0.5)]),
+        plan(perturbations=[Perturbation("letter_swap")]),
         plan(limit=COUNT - 1),
         plan(formats=["low"]),
         plan(settings=ProbeSettings(seed=1)),

@@ -182,8 +182,8 @@ async def test_the_form_starts_with_what_the_shown_run_used(
         ({"samples": "many"}, "samples: 'many' is no whole number from 0 up."),
         ({"max_new_tokens": "0"}, "longest text: '0' is no whole number from 1 up."),
         ({"limit": "-3"}, "limit: '-3' is no whole number from 1 up."),
-        ({"temperature": "0"}, "temperature: '0' is no number above 0."),
-        ({"temperature": "nan"}, "temperature: 'nan' is no number above 0."),
+        ({"temperature": "-1"}, "temperature: '-1' is no number from 0 up."),
+        ({"temperature": "nan"}, "temperature: 'nan' is no number from 0 up."),
     ],
 )
 async def test_a_form_that_cannot_be_used_says_why(

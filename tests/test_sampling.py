@@ -15,7 +15,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from engine.records import SamplerSettings
+from engine.records import ProbeSettings, SamplerSettings
 from engine.reduce import forced_logprobs, ranks, reduce_logits, top_k
 from engine.sampler_view import after_sampler
 from engine.sampling import Sampler, _gumbel, _hash, _splitmix, key64
@@ -194,6 +194,104 @@ def test_the_view_needs_no_torch() -> None:
     code = "import sys, engine.sampler_view; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# Temperature 0
+
+GREEDY = [
+    SamplerSettings(temperature=0),
+    SamplerSettings(temperature=0, top_k=5, top_p=0.5),
+    SamplerSettings(temperature=0, repetition_penalty=1.4),
+    SamplerSettings(temperature=0, repetition_penalty=0.6, top_p=0.9),
+]
+
+
+def penalized(settings: SamplerSettings, seen: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    return RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)(seen, logits.clone())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("settings", GREEDY, ids=repr)
+def test_temperature_0_takes_the_largest_penalized_logit(
+    settings: SamplerSettings, size: int
+) -> None:
+    rows = torch.tensor([0, 1, 1, 2, 3, 4, 5, 6])
+    logits = logits_of(7, size).round()  # Whole numbers, so that many are tied.
+    seen = seen_of(len(rows), size)
+    reduced = reduce_logits(logits, 20).rows(rows)
+    right = penalized(settings, seen, logits[rows])
+    keys = torch.tensor([key64(row) for row in range(len(rows))])
+    drawn = Sampler(settings).draw(logits, rows, reduced, keys, 0, seen)
+    largest = right.amax(1)
+    lowest = [int((row == most).nonzero()[0]) for row, most in zip(right, largest, strict=True)]
+    assert drawn.tokens.tolist() == lowest
+    assert any(int((row == most).sum()) > 1 for row, most in zip(right, largest, strict=True))
+    assert drawn.logprobs.tolist() == [0.0] * len(rows)
+    assert torch.equal(drawn.logsumexps, largest)
+    assert torch.equal(drawn.cutoffs, largest)
+
+
+@pytest.mark.parametrize("settings", GREEDY, ids=repr)
+def test_the_view_at_temperature_0_keeps_one_token(settings: SamplerSettings) -> None:
+    rows, size = 9, 4000
+    logits, seen = logits_of(rows, size), seen_of(rows, size)
+    reduced = reduce_logits(logits, 30)
+    keys = torch.tensor([key64(row) for row in range(rows)])
+    drawn = Sampler(settings).draw(logits, torch.arange(rows), reduced, keys, 0, seen)
+    logprobs = reduced.values - reduced.logsumexp[:, None]
+    shown_somewhere = 0
+    for row in range(rows):
+        shown = after_sampler(
+            logprobs[row].tolist(),
+            float(reduced.logsumexp[row]),
+            reduced.ids[row].tolist(),
+            set(seen[row].tolist()),
+            settings,
+            float(drawn.logsumexps[row]),
+            float(drawn.cutoffs[row]),
+        )
+        kept = {
+            token: logprob
+            for token, logprob in zip(reduced.ids[row].tolist(), shown, strict=True)
+            if logprob is not None
+        }
+        taken = int(drawn.tokens[row])
+        assert kept == ({taken: pytest.approx(0, abs=1e-4)} if taken in reduced.ids[row] else {})
+        shown_somewhere += len(kept)
+    assert shown_somewhere
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", [1.0, 0.8, 1.3])
+def test_samples_at_temperature_0_are_greedy_decoding(penalty: float) -> None:
+    """The same text as transformers' own greedy search with the same penalty."""
+    from engine.probe import Prober
+    from tests.tiny_models import tiny_loaded, tiny_model, tiny_prompts
+
+    sampler = SamplerSettings(temperature=0, repetition_penalty=penalty)
+    settings = ProbeSettings(samples=2, max_new_tokens=12, kept=8, sampler=sampler)
+    loaded = tiny_loaded()
+    prompts, model = tiny_prompts(), tiny_model()
+    results = dict(Prober(loaded).probe(prompts, settings))
+    penalty_mattered = False
+    for index, prompt in enumerate(prompts):
+        greedy, *samples = results[index].generations
+        ids = torch.tensor([prompt.token_ids])
+        written = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            repetition_penalty=penalty,
+            max_new_tokens=settings.max_new_tokens,
+            eos_token_id=loaded.info.stop_ids,
+            pad_token_id=0,
+        )[0, ids.shape[1] :].tolist()
+        for sample in samples:
+            assert sample.positions.token_ids == written
+            assert sample.positions.sampler_logprobs == [0.0] * len(written)
+            assert all(map(math.isfinite, sample.positions.sampler_logsumexps))
+        penalty_mattered |= greedy.positions.token_ids != written
+    assert penalty_mattered == (penalty != 1)
 
 
 @pytest.mark.parametrize("size", [1, 20, 63, 64, 700, 5000, 150_001])

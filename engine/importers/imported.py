@@ -64,7 +64,7 @@ class TokenNumbers:
 
     def entries(self) -> list[VocabularyEntry]:
         """What every id stands for, in the order of the ids."""
-        return [VocabularyEntry(None, raw, False) for raw in self._raw]
+        return [VocabularyEntry(raw.decode("utf-8", "replace"), raw, False) for raw in self._raw]
 
     def raw(self, token_id: int) -> bytes:
         """The bytes of an id."""

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A model folder or a hub id.")]
 Samples = Annotated[int, typer.Option(help="Sampled generations a prompt.")]
-Temperature = Annotated[float, typer.Option(help="Of the samples; greedy is always there.")]
+Temperature = Annotated[
+    float, typer.Option(help="Of the samples; 0 is greedy, which is always there too.")
+]
 TopP = Annotated[float, typer.Option(help="Nucleus of the samples; 1 is off.")]
 TopK = Annotated[int, typer.Option(help="Of the samples; 0 is off.")]
 RepetitionPenalty = Annotated[float, typer.Option(help="Of the samples; 1 is off.")]

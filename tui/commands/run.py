@@ -14,13 +14,31 @@ from tui.commands.options import probe_settings
 from tui.output import progress_bar, say
 
 if TYPE_CHECKING:
-    from engine.runs import RunProgress, RunSummary
+    from engine.client import WorkerClient
+    from engine.runs import RunPlan, RunProgress, RunSummary
+    from engine.store import Store
 
 QuestionsArgument = Annotated[
     str, typer.Argument(help="csv, jsonl, json, parquet, a folder of csv, or hub:owner/dataset.")
 ]
 FormatOption = Annotated[
     str, typer.Option("--format", "-f", help="Format names or .toml files, comma-separated.")
+]
+PerturbOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--perturb",
+        metavar="KIND[:COPIES[:RATE]]",
+        help="Ask changed copies of each question too: letter_typo, letter_swap, word_swap or "
+        "extra_options. RATE: share of words changed, 0.1. Repeatable.",
+    ),
+]
+SweepOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SETTING=VALUES",
+        help="A run for each value: temperature=0,0.5,1 or repetition_penalty=0.9,1,1.1.",
+    ),
 ]
 
 
@@ -37,6 +55,8 @@ def run(
     repetition_penalty: options.RepetitionPenalty = 1.0,
     max_new_tokens: options.MaxNewTokens = 48,
     orders: Annotated[int, typer.Option(help="Option orders; the first is as written.")] = 1,
+    perturb: PerturbOption = None,
+    sweep: SweepOption = None,
     seed: options.Seed = 0,
     revision: options.Revision = None,
     dtype: options.Dtype = "auto",
@@ -51,14 +71,19 @@ def run(
 ) -> None:
     """Ask a model every question of a file; store everything.
 
-    Each question is probed in every format and option order.
+    Each question is probed in every format and option order, then changed as --perturb says:
+    letter_typo replaces a letter inside a word by a neighbour on the keyboard, letter_swap swaps
+    two letters inside a word, word_swap two words, extra_options adds "No correct answer is
+    given", "I do not know" and "Refused" and shuffles. The same --seed makes the same changes.
 
     First-token distribution, option likelihoods, greedy text and samples come from one prefill.
-    Ctrl+C stops the run; what is stored stays, and --resume goes on.
+    Ctrl+C stops the run; what is stored stays, and --resume goes on, also with a sweep.
     """
     from engine.client import WorkerClient
-    from engine.runs import execute, plan_run
+    from engine.perturb import parse_perturbation
+    from engine.runs import left_of, plan_run
     from engine.store import open_store
+    from engine.sweeps import parse_sweep, swept
 
     plan = plan_run(
         model=model,
@@ -75,6 +100,7 @@ def run(
             canonical=canonical,
         ),
         orders=orders,
+        perturbations=tuple(map(parse_perturbation, perturb or ())),
         limit=limit,
         revision=revision,
         dtype=dtype,
@@ -83,10 +109,25 @@ def run(
         batch_size=_batch_size(batch_size),
         name=name,
     )
+    plans = swept(plan, parse_sweep(sweep)) if sweep else [plan]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with open_store(db) as store, WorkerClient(niceness=0) as client, progress_bar() as bar:
+    with open_store(db) as store, WorkerClient(niceness=0) as client:
+        todo = left_of(store, plans) if resume else [(each, False) for each in plans]
+        for each, begun in todo:
+            summary = _carry_out(store, each, client, stop, resume=begun)
+            _conclude(summary, each, db)
+    say(f"Look at it with: logitscope {db}")
+
+
+def _carry_out(
+    store: Store, plan: RunPlan, client: WorkerClient, stop: threading.Event, *, resume: bool
+) -> RunSummary:
+    """Execute one run under a progress bar."""
+    from engine.runs import execute
+
+    with progress_bar() as bar:
         task = bar.add_task("starting", total=plan.planned, detail="")
 
         def show(progress: RunProgress) -> None:
@@ -100,8 +141,7 @@ def run(
             if progress.note:
                 bar.console.print(progress.note, highlight=False)
 
-        summary = execute(store, plan, client, resume=resume, on_progress=show, stop=stop)
-    _conclude(summary, db)
+        return execute(store, plan, client, resume=resume, on_progress=show, stop=stop)
 
 
 def _batch_size(value: str) -> int:
@@ -123,16 +163,14 @@ def _detail(progress: RunProgress) -> str:
     return "  ".join(parts)
 
 
-def _conclude(summary: RunSummary, db: Path) -> None:
-    """Say how the run ended; the exit code follows."""
+def _conclude(summary: RunSummary, plan: RunPlan, db: Path) -> None:
+    """Say how a run ended; one that has not finished ends the command."""
     say(
-        f"Run {summary.run_id} {summary.status}: {summary.stored:,} of {summary.planned:,} probes "
-        f"in {db}."
+        f"Run {summary.run_id} ({plan.name}) {summary.status}: {summary.stored:,} of "
+        f"{summary.planned:,} probes in {db}."
     )
     if summary.message:
         say(summary.message)
-    if summary.status == "finished":
-        say(f"Look at it with: logitscope {db}")
-        return
-    say("Go on with the same command and --resume.")
-    raise typer.Exit(130 if summary.status == "cancelled" else 1)
+    if summary.status != "finished":
+        say("Go on with the same command and --resume.")
+        raise typer.Exit(130 if summary.status == "cancelled" else 1)

@@ -201,9 +201,9 @@ def _temperature(typed: str) -> float:
     try:
         value = float(typed)
     except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
+        value = -1.0
+    if not 0 <= value < float("inf"):
         raise QuestionError(
-            f"temperature: {typed!r} is no number above 0.", "Greedy decoding is always there."
+            f"temperature: {typed!r} is no number from 0 up.", "At 0 samples are greedy."
         )
     return value

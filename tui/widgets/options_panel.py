@@ -29,7 +29,8 @@ class OptionData:
     Attributes:
         option: Label and text.
         probability: Of its label's token under the full softmax; None where not recorded.
-        restricted: The same, renormalised over the options' labels.
+        restricted: The same, renormalised over the options' labels; None unless all are known.
+        logit: Raw logit of its label's token, where an imported log has no probability.
         spellings: Ways to write its label, likeliest first.
         continuations: Its label and its text as forced continuations.
     """
@@ -37,6 +38,7 @@ class OptionData:
     option: Option
     probability: float | None
     restricted: float | None
+    logit: float | None
     spellings: Sequence[Spelling]
     continuations: Sequence[Continuation]
 
@@ -52,12 +54,15 @@ def option_data(
     """
     live = probabilities is not None
     full = dict(view.row.option_probabilities if probabilities is None else probabilities)
-    total = math.fsum(full.values())
+    whole = len(full) == len(view.question.options)
+    total = math.fsum(full.values()) if whole else 0.0
+    logits = dict(zip(view.question.labels, view.label_logits, strict=False))
     return [
         OptionData(
             option,
             full.get(option.label),
             full[option.label] / total if option.label in full and total > 0 else None,
+            logits.get(option.label),
             []
             if live
             else sorted(
@@ -118,6 +123,10 @@ class OptionsPanel(LineView):
         known = [each.probability for each in self._options if each.probability is not None]
         if not known:
             return [Text(f"label probabilities {NOT_RECORDED}", self.tone("dim"))]
+        if len(known) < len(self._options):
+            missing = len(self._options) - len(known)
+            sentence = f"probabilities of {missing} labels {NOT_RECORDED}"
+            return [Text(sentence, self.tone("dim"))]
         on = math.fsum(known)
         lines = [self._share("on the labels' tokens", on, columns)]
         if self._spellings:
@@ -146,6 +155,8 @@ class OptionsPanel(LineView):
         return lines
 
     def _probabilities(self, data: OptionData, columns: int) -> Text:
+        if data.probability is None and data.logit is not None:
+            return Text.assemble(("  logit ", self.tone("dim")), f"{data.logit:.2f}")
         if data.probability is None:
             return Text(f"  {NOT_RECORDED}", self.tone("dim"))
         line = Text("  ")
@@ -184,6 +195,7 @@ class OptionsPanel(LineView):
         line = Text(f"{CHOSEN_MARK if each.is_greedy else ' '} ")
         line.append(f"{each.kind:<5} Σ", self.tone("dim"))
         line.append(f"{each.total:>7.2f}")
-        line.append(f" {each.total / max(1, len(each.token_ids)):>6.2f}")
-        line.append(f"/token ×{len(each.token_ids)}", self.tone("dim"))
+        if each.token_ids:
+            line.append(f" {each.total / len(each.token_ids):>6.2f}")
+            line.append(f"/token ×{len(each.token_ids)}", self.tone("dim"))
         return line

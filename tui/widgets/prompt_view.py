@@ -81,7 +81,8 @@ class PromptView(LineView):
     def _title(self, view: ProbeView) -> str:
         parts = ["prompt as tokens" if self.as_tokens else "prompt"]
         parts.append(count(len(view.prompt_ids), "token") if view.prompt_ids else "")
-        parts.append("chat template" if view.chat else "raw text")
+        if view.chat is not None:
+            parts.append("chat template" if view.chat else "raw text")
         parts.append(count(view.shots, "shot") if view.shots else "")
         parts.append(f"{count(view.dropped_tokens, 'token')} cut" if view.dropped_tokens else "")
         parts.append(f"⚠ {count(len(view.warnings), 'warning')}" if view.warnings else "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -10,6 +11,7 @@ from engine.browse import ProbeView
 from engine.readings import Reading
 from tui import words
 from tui.texts import TEXT_READINGS
+from tui.widgets.figures import NOT_RECORDED
 from tui.widgets.line_view import RowView
 from tui.widgets.token_text import fit
 
@@ -57,6 +59,24 @@ def says(reading: Reading, view: ProbeView) -> str:
     )
 
 
+class _Line(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        name: What it is.
+        reading: What it says; None for what a log's scorer says, which is no reading.
+        says: That in words.
+        detail: What else is known of it.
+        decided: Whether a person said so.
+    """
+
+    name: str
+    reading: Reading | None
+    says: str
+    detail: str
+    decided: bool = False
+
+
 class ReadingsTable(RowView):
     """One row a reading; the row under the cursor tells its rule and its span as well."""
 
@@ -66,28 +86,29 @@ class ReadingsTable(RowView):
         "margin its distance to the runner-up; both only where the reading has one. What the "
         "rule of the selected reading matched is underlined in the strip; enter goes there. What "
         "extra samples and branches say counts in no other reading and no flag. A "
-        "manual override (o) stands apart and wins over the greedy text."
+        "manual override (o) stands apart and wins over the greedy text; a human label that was "
+        "imported with the data wins over it too, and an override over both. What an imported "
+        "log's own scorers say stands below."
     )
     BORDER_TITLE = "readings"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self._view: ProbeView | None = None
-        self._readings: Sequence[Reading] = ()
+        self._shown: Sequence[_Line] = ()
 
     @property
     def selected(self) -> Reading | None:
         """The reading under the cursor; None while none is shown."""
-        return self._readings[self.cursor] if self._readings else None
+        return self._shown[self.cursor].reading if self._shown else None
 
     def show(self, view: ProbeView) -> None:
         """Show a probe's readings; the cursor stays on the same reading, at first the text's."""
         kept = self.selected
         self._view = view
-        override = () if view.override is None else (view.override,)
-        self._readings = (*override, *view.readings)
-        keys = [(each.name, each.sample) for each in self._readings]
-        key = ("greedy_text", None) if kept is None else (kept.name, kept.sample)
+        self._shown = [*_decided(view), *_read(view), *_scored(view)]
+        keys = [_key(line.reading) for line in self._shown]
+        key = ("greedy_text", None) if kept is None else _key(kept)
         self.show_rows(len(keys), _last_index(keys, key if key in keys else ("greedy_text", None)))
 
     def follow_text(self, index: int) -> None:
@@ -95,8 +116,10 @@ class ReadingsTable(RowView):
         if self.selected is not None and self.selected.name in TEXT_READINGS:
             places = [
                 place
-                for place, each in enumerate(self._readings)
-                if each.name in TEXT_READINGS and each.sample == index
+                for place, line in enumerate(self._shown)
+                if line.reading is not None
+                and line.reading.name in TEXT_READINGS
+                and line.reading.sample == index
             ]
             if places:
                 self.show_rows(self.rows, places[0])
@@ -104,12 +127,15 @@ class ReadingsTable(RowView):
     def copied(self) -> str:
         """The readings as tab-separated values with a header."""
         lines = ["reading\tstatus\tlabel\tconfidence\tmargin\trule\tspan"]
-        for number, each in enumerate(self._readings):
+        for line in self._shown:
+            each = line.reading
+            if each is None:
+                lines.append("\t".join([line.name, line.says, "", "", "", "", ""]))
+                continue
             span = "" if each.span is None else f"{each.span[0]}-{each.span[1]}"
             label = ",".join(each.labels) if each.status == "several" else each.label or ""
             figures = ["" if x is None else f"{x:.6f}" for x in (each.confidence, each.margin)]
-            name = "override" if self._overrides(number) else name_of(each)
-            lines.append("\t".join([name, each.status, label, *figures, each.rule, span]))
+            lines.append("\t".join([line.name, each.status, label, *figures, each.rule, span]))
         return "\n".join(lines)
 
     def make_header(self, columns: int) -> list[Text]:
@@ -122,49 +148,79 @@ class ReadingsTable(RowView):
 
     def make_row(self, row: int, columns: int, *, current: bool) -> list[Text]:
         """One reading; under the cursor with everything that is known of it."""
-        view, reading = self._view, self._readings[row]
+        view, shown = self._view, self._shown[row]
         assert view is not None
-        override = self._overrides(row)
+        reading = shown.reading
         line = Text("▸ " if current else "  ")
-        line.append(
-            fit("override" if override else name_of(reading), NAME_CELLS),
-            self.tone("accent" if override else "dim"),
-        )
-        tone, mark = _verdict(reading, view.row.gold)
-        line.append(fit(mark + says(reading, view), self._says_cells(columns)), self.tone(tone))
-        line.append(f"{words.probability(reading.confidence):>6}")
-        line.append(f"{words.probability(reading.margin):>5}")
-        if columns >= RULE_COLUMNS:
-            line.append(f"  {reading.rule}", self.tone("dim"))
+        line.append(fit(shown.name, NAME_CELLS), self.tone("accent" if shown.decided else "dim"))
+        tone, mark = ("", "") if reading is None else _verdict(reading, view.row.gold)
+        line.append(fit(mark + shown.says, self._says_cells(columns)), self.tone(tone or "strong"))
+        if reading is not None:
+            line.append(f"{words.probability(reading.confidence):>6}")
+            line.append(f"{words.probability(reading.margin):>5}")
+            if columns >= RULE_COLUMNS:
+                line.append(f"  {reading.rule}", self.tone("dim"))
         line.truncate(columns, overflow="ellipsis")
         if not current:
             return [line]
         indent = "    "
-        detail = Text(self._detail(row), self.tone("dim"))
+        detail = Text(shown.detail, self.tone("dim"))
         wrapped = detail.wrap(self.app.console, columns - len(indent))
         return [line, *(Text(indent).append_text(each) for each in wrapped)]
-
-    def _detail(self, row: int) -> str:
-        reading = self._readings[row]
-        if self._overrides(row):
-            return "set by hand; wins over the greedy text"
-        parts = [f"rule {reading.rule}" if reading.rule else "no rule"]
-        if reading.span is not None:
-            parts.append(f"characters {reading.span[0]}–{reading.span[1]}")
-        if reading.hedged:
-            parts.append("hedged")
-        view = self._view
-        if view is not None and view.override is not None and reading.name == "greedy_text":
-            parts.append("the override wins")
-        return " · ".join(parts)
-
-    def _overrides(self, row: int) -> bool:
-        return row == 0 and self._view is not None and self._view.override is not None
 
     @staticmethod
     def _says_cells(columns: int) -> int:
         rule = 20 if columns >= RULE_COLUMNS else 0
         return max(6, columns - 2 - NAME_CELLS - 11 - rule)
+
+
+def _decided(view: ProbeView) -> Iterator[_Line]:
+    """What people say, the one who wins first."""
+    if view.override is not None:
+        detail = "set by hand; wins over the greedy text"
+        yield _Line("override", view.override, says(view.override, view), detail, decided=True)
+    if view.human_label is not None:
+        label = view.human_label
+        reading = Reading(
+            "greedy_text", label.status, label=label.label, labels=label.labels, rule="released"
+        )
+        wins = "the override wins" if view.override is not None else "wins over the greedy text"
+        detail = f"released as “{words.one_line(label.original)}”; {wins}"
+        yield _Line("human label", reading, says(reading, view), detail, decided=True)
+
+
+def _read(view: ProbeView) -> Iterator[_Line]:
+    for reading in view.readings:
+        yield _Line(name_of(reading), reading, says(reading, view), _detail(reading, view))
+
+
+def _scored(view: ProbeView) -> Iterator[_Line]:
+    for score in view.scores:
+        value = NOT_RECORDED if score.value is None else f"{score.value:g}"
+        answer = "" if score.answer is None else f" for “{words.one_line(score.answer)}”"
+        yield _Line("log's score", None, f"{score.name} {value}{answer}", "by the log's own scorer")
+
+
+def _detail(reading: Reading, view: ProbeView) -> str:
+    parts = [f"rule {reading.rule}" if reading.rule else "no rule"]
+    if reading.span is not None:
+        parts.append(f"characters {reading.span[0]}–{reading.span[1]}")
+    if reading.position is not None:
+        parts.append(f"token {reading.position + 1}")
+    if reading.logit is not None:
+        parts.append(f"logit {reading.logit:.2f}")
+    if reading.hedged:
+        parts.append("hedged")
+    if reading.name == "greedy_text":
+        if view.override is not None:
+            parts.append("the override wins")
+        elif view.human_label is not None:
+            parts.append("the human label wins")
+    return " · ".join(parts)
+
+
+def _key(reading: Reading | None) -> tuple[str, int | None]:
+    return ("", None) if reading is None else (reading.name, reading.sample)
 
 
 def _verdict(reading: Reading, gold: str | None) -> tuple[str, str]:
@@ -177,5 +233,5 @@ def _verdict(reading: Reading, gold: str | None) -> tuple[str, str]:
 
 
 def _last_index(keys: Sequence[tuple[str, int | None]], key: tuple[str, int | None]) -> int:
-    """Where the key stands last: the override shares its key with the reading below it."""
+    """Where the key stands last: what people say shares its key with the reading below it."""
     return max((place for place, each in enumerate(keys) if each == key), default=0)

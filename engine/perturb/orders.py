@@ -1,13 +1,13 @@
-"""Perturbations of a question: its options in another order, the same on every machine."""
+"""A question with its options in another order."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from engine.errors import QuestionError
+from engine.perturb.draws import shuffled
 from engine.questions import LABELS, Option, Question
 
 
@@ -51,8 +51,9 @@ def reorder(
         Option(label, option.text, option.ordinal)
         for label, option in zip(labels, source, strict=False)
     )
-    shown = {old.label: new.label for old, new in zip(source, options, strict=True)}
-    gold = None if question.gold is None else shown[question.gold]
+    gold = question.gold
+    if gold is not None:
+        gold = options[list(permutation).index(question.labels.index(gold))].label
     return Question(question.text, options, gold, question.subject, question.dataset)
 
 
@@ -63,17 +64,7 @@ def _distinct_permutations(question: Question, seed: int) -> Iterator[tuple[int,
     draw = 0
     while True:
         draw += 1
-        permutation = _shuffled(len(identity), f"{seed}/{question.id}/{draw}")
+        permutation = shuffled(len(identity), f"{seed}/{question.id}/{draw}")
         if permutation not in seen:
             seen.add(permutation)
             yield permutation
-
-
-def _shuffled(count: int, key: str) -> tuple[int, ...]:
-    """Fisher-Yates with one 64-bit hash a step; the modulo's bias is below 1e-17."""
-    items = list(range(count))
-    for last in range(count - 1, 0, -1):
-        digest = hashlib.blake2b(f"{key}/{last}".encode(), digest_size=8).digest()
-        chosen = int.from_bytes(digest, "big") % (last + 1)
-        items[last], items[chosen] = items[chosen], items[last]
-    return tuple(items)
