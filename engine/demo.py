@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -33,10 +33,44 @@ QUESTIONS = (
     ("Opinion questions", _SAMPLE_DATA / "questions" / "opinion.jsonl"),
     ("Knowledge questions", _SAMPLE_DATA / "questions" / "knowledge.jsonl"),
 )
-"""Name of each recorded run, and the questions it asks; the explorer opens on the last."""
+"""The sample questions, by name."""
 
 FORMATS = ("low", "middle", "high", "example", "mmlu-original")
-SETTINGS = ProbeSettings(samples=8)
+SETTINGS = ProbeSettings(samples=8, unconditional=True)
+
+
+class Recording(NamedTuple):
+    """One recorded run.
+
+    Attributes:
+        name: What lists call it, after "Demo: ".
+        source: The questions it asks.
+        formats: The prompt formats.
+        orders: Option orders a question.
+        limit: Only so many questions; None for all.
+        perturbations: How the questions are changed besides.
+    """
+
+    name: str
+    source: Path
+    formats: tuple[str, ...] = FORMATS
+    orders: int = 1
+    limit: int | None = None
+    perturbations: tuple[str, ...] = ()
+
+
+RECORDINGS = (
+    Recording(
+        "Option orders",
+        QUESTIONS[1][1],
+        formats=("low", "high"),
+        orders=5,
+        limit=40,
+        perturbations=("letter_typo", "extra_options"),
+    ),
+    *(Recording(name, source) for name, source in QUESTIONS),
+)
+"""In the order they are made; the explorer opens on the last."""
 
 
 def demo_path() -> Path:
@@ -74,6 +108,7 @@ def record_demo(
     Raises:
         LogitscopeError: The recording did not finish; the sentence says why.
     """
+    from engine.perturb import parse_perturbation
     from engine.runs import plan_run
     from engine.store import open_store
 
@@ -82,9 +117,17 @@ def record_demo(
         return path
     plans = [
         plan_run(
-            str(EMBEDDED_MODEL), str(source), FORMATS, SETTINGS, device="cpu", name=f"Demo: {name}"
+            str(EMBEDDED_MODEL),
+            str(made.source),
+            made.formats,
+            SETTINGS,
+            orders=made.orders,
+            limit=made.limit,
+            perturbations=tuple(map(parse_perturbation, made.perturbations)),
+            device="cpu",
+            name=f"Demo: {made.name}",
         )
-        for name, source in QUESTIONS
+        for made in RECORDINGS
     ]
     partial = path.with_suffix(".recording")
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -140,10 +183,13 @@ def _digest() -> str:
     """Hash of model, questions, formats, settings and the rules that read the answers."""
     digest = hashlib.blake2b(digest_size=6)
     model = sorted(path for path in EMBEDDED_MODEL.rglob("*") if path.is_file())
-    formats = [format_file(name) for name in FORMATS]
-    for path in (*model, *formats, *(source for _, source in QUESTIONS)):
+    names = dict.fromkeys(name for made in RECORDINGS for name in made.formats)
+    formats = [format_file(name) for name in names]
+    for path in (*model, *formats, *(made.source for made in RECORDINGS)):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
+    for made in RECORDINGS:
+        digest.update(msgspec.json.encode((made.name, *made[2:])))
     digest.update(msgspec.json.encode(SETTINGS))
     digest.update(str(LADDER_VERSION).encode())
     return digest.hexdigest()

@@ -29,8 +29,11 @@ def small_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     sources = [write_questions(tmp_path, count, name) for name, count in (("one", 3), ("two", 2))]
     monkeypatch.setenv("LOGITSCOPE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(demo, "EMBEDDED_MODEL", tmp_path / "model")
-    monkeypatch.setattr(demo, "QUESTIONS", tuple(zip(("One", "Two"), sources, strict=True)))
-    monkeypatch.setattr(demo, "FORMATS", ("low", "high"))
+    recordings = [
+        demo.Recording(name, source, formats=("low", "high"))
+        for name, source in zip(("One", "Two"), sources, strict=True)
+    ]
+    monkeypatch.setattr(demo, "RECORDINGS", tuple(recordings))
     monkeypatch.setattr(demo, "SETTINGS", ProbeSettings(samples=1))
     demo._digest.cache_clear()
     yield

@@ -28,6 +28,10 @@ Canonical = Annotated[
         "--canonical", help="On a CPU, the same numbers to the bit alone and in any batch; slower."
     ),
 ]
+Unconditional = Annotated[
+    bool,
+    typer.Option("--unconditional", help="Also score every option's text without its question."),
+]
 Index = Annotated[int, typer.Option("--index", help="Which question, from 0.")]
 Order = Annotated[int, typer.Option("--order", help="Option order; 0 is as written.")]
 
@@ -42,6 +46,7 @@ def probe_settings(
     max_new_tokens: int,
     seed: int,
     canonical: bool,
+    unconditional: bool,
 ) -> ProbeSettings:
     """What these options ask of every probe."""
     from engine.records import ProbeSettings, SamplerSettings
@@ -52,4 +57,5 @@ def probe_settings(
         sampler=SamplerSettings(temperature, top_p, top_k, repetition_penalty),
         seed=seed,
         canonical=canonical,
+        unconditional=unconditional,
     )

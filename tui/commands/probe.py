@@ -34,6 +34,7 @@ def probe(
     dtype: options.Dtype = "auto",
     device: options.Device = "auto",
     canonical: options.Canonical = False,
+    unconditional: options.Unconditional = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON (the default).")] = True,
 ) -> None:
     """Probe one question; print everything as JSON.
@@ -58,6 +59,7 @@ def probe(
             max_new_tokens=max_new_tokens,
             seed=seed,
             canonical=canonical,
+            unconditional=unconditional,
         ),
         orders=order + 1,
         revision=revision,
