@@ -235,7 +235,7 @@ def sample_probe(
         if fmt == "high"
         else (),
     )
-    readings = read_probe(shown, result, lambda token: text_of(token).encode())
+    readings = read_probe(shown, result, lambda token: vocabulary()[token].raw)
     return StoredProbe(index, shown, question.id, permutation, prompt, result, readings)
 
 

@@ -373,6 +373,7 @@ def test_read_lines_keeps_the_keys_and_adds_the_answer() -> None:
         "rule": "declared",
         "span": (14, 15),
         "hedged": False,
+        "place": (14, 15),
     }
     assert second["status"] == "truncated"
     assert json.loads(msgspec.json.encode(first))["span"] == [14, 15]

@@ -35,6 +35,8 @@ class Answer(msgspec.Struct, frozen=True):
         rule: Name of the rule that decided.
         span: Start and end in characters of the original reply, None where nothing was found.
         hedged: Whether the reply also declines or doubts while it names an option.
+        place: Start and end of the label itself inside the span, or of the option's text or number
+            where that is what names it; None unless one option is named.
     """
 
     status: Status
@@ -386,5 +388,17 @@ def _endorsing(view: View, rule: str, found: Endorsed) -> Answer:
         for phrase in (refusals.REFUSAL, refusals.SOFT_REFUSAL, refusals.DONT_KNOW)
     )
     if len(found.labels) == 1:
-        return Answer("option", found.labels[0], rule=rule, span=span, hedged=hedged)
+        place = view.reply.span(*_place(view, found))
+        return Answer("option", found.labels[0], rule=rule, span=span, hedged=hedged, place=place)
     return Answer("several", labels=found.labels, rule=rule, span=span, hedged=hedged)
+
+
+def _place(view: View, found: Endorsed) -> tuple[int, int]:
+    """Where the label of the only option endorsed stands, or else what names it."""
+    mention = next((each for each in view.mentions if each.start == found.start), None)
+    if mention is None or mention.form not in _LABEL_FORMS:
+        return found.start, found.end
+    label = re.escape(found.labels[0])
+    alone = re.compile(rf"(?<!\w){label}(?!\w)|{label}", re.IGNORECASE)
+    written = alone.search(view.text, mention.start, mention.end)
+    return written.span() if written else (found.start, found.end)
