@@ -160,7 +160,7 @@ VERDICT_AFTER = re.compile(
     r"(?:describe|represent|fit|match|reflect|answer|explain|summarize|capture|align|state|identif|"
     r"define)"
     r"|(?<=\b\w\s)(?:is|are)(?=\s?(?:[.!;]|$))|it is(?=[.!]|$)"
-    r"|correct\b(?=[\s.,;:!)\]]|$)|(?:[.(]\s?|(?<=[:–—-]\s))(?:right|true|yes|"
+    r"|(?:correct|richtig|korrekt)\b(?=[\s.,;:!)\]]|$)|(?:[.(]\s?|(?<=[:–—-]\s))(?:right|true|yes|"
     r"correct)\b(?=[\s.,;!)]|$)"
     r"|[✓✔✅☑]"
     r"|(?:ist|sind|wäre)\s(?:die\s)?(?:richtig|korrekt)"
