@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.rows import RecordedProbe
     from engine.store import Store
 
-__all__ = ["KINDS", "Imported", "Kind", "import_logs", "read_logs"]
+__all__ = ["KINDS", "Imported", "Kind", "import_logs", "read_logs", "store_logs"]
 
 CHUNK = 1000
 """Probes that are turned into rows at a time."""
@@ -120,7 +120,6 @@ def import_logs(
     name: str | None = None,
     model: str | None = None,
     again: bool = False,
-    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Imported]:
     """Read logs and store each as a run of kind ``import``; all of them, or nothing.
 
@@ -131,15 +130,42 @@ def import_logs(
         name: What lists call the runs, instead of what the logs say.
         model: What the model is called, instead of what the logs say.
         again: Whether what is stored already is stored once more.
-        on_progress: Told how many probes of how many are stored.
 
     Raises:
         LogError: Something can't be read, or is stored already.
         StoreError: It can't be written.
     """
+    return store_logs(store, kind, read_logs(kind, paths), name=name, model=model, again=again)
+
+
+def store_logs(
+    store: Store,
+    kind: str,
+    logs: Sequence[ImportedRun],
+    *,
+    name: str | None = None,
+    model: str | None = None,
+    again: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
+) -> list[Imported]:
+    """As :func:`import_logs`, of logs that have been read.
+
+    Args:
+        store: Where to.
+        kind: What they were read as.
+        logs: What :func:`read_logs` made of them.
+        name: As for :func:`import_logs`.
+        model: As for :func:`import_logs`.
+        again: As for :func:`import_logs`.
+        on_progress: Told how many probes of how many are stored.
+
+    Raises:
+        LogError: One is stored already.
+        StoreError: They can't be written.
+    """
     runs = [
         msgspec.structs.replace(run, name=name or run.name, model=model or run.model)
-        for run in read_logs(kind, paths)
+        for run in logs
     ]
     total, done = sum(len(run.probes) for run in runs), 0
     fingerprints = [_fingerprint(kind, run) for run in runs]

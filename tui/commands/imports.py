@@ -35,18 +35,17 @@ def import_(
     lm-eval reads samples_*.jsonl, inspect .eval and .json logs, helm the folder of a run; the
     others read the data released with arXiv:2402.14499, 2404.08382 and 2402.13213.
     """
-    from engine.importers import import_logs
+    from engine.importers import read_logs, store_logs
     from engine.store import open_store
 
+    logs = read_logs(kind, paths)
     with progress_bar() as bar, open_store(db) as store:
         task = bar.add_task("importing", total=None, detail="")
 
         def tell(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, detail=f"{done:,} of {total:,} probes")
 
-        runs = import_logs(
-            store, kind, paths, name=name, model=model, again=again, on_progress=tell
-        )
+        runs = store_logs(store, kind, logs, name=name, model=model, again=again, on_progress=tell)
     if json:
         print_json(runs)
         return
