@@ -50,6 +50,8 @@ WIDE = 120
 READINGS_MEANWHILE = "readings of the stored answer"
 MORE_SAMPLES = 8
 """Extra samples that a key asks for."""
+_ASKING = frozenset({"rerun", "branch", "more_samples", "edit"})
+"""Actions that need the model."""
 
 
 class QuestionScreen(Screen[None]):
@@ -137,6 +139,7 @@ class QuestionScreen(Screen[None]):
             self._wanted_text = None
         self._tree.show(self._strips.texts, self._shown_text)
         self._options.show(view)
+        self.refresh_bindings()
         if self._live is not None and self._live.probe_id == self._probe_id:
             self._draw_live()
         else:
@@ -349,6 +352,11 @@ class QuestionScreen(Screen[None]):
     def action_mark(self) -> None:
         """Mark the question, or take the mark away."""
         self._session.toggle_mark(self._probe_id)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The model of an imported log is not here to be asked."""
+        imported = self._view is not None and self._view.run.kind == "import"
+        return not (imported and action in _ASKING)
 
     def action_rerun(self) -> None:
         """Ask the model again, live."""

@@ -125,7 +125,7 @@ class OptionsPanel(LineView):
             return [Text(f"label probabilities {NOT_RECORDED}", self.tone("dim"))]
         if len(known) < len(self._options):
             missing = len(self._options) - len(known)
-            sentence = f"probabilities of {missing} labels {NOT_RECORDED}"
+            sentence = f"{missing} of {len(self._options)} labels {NOT_RECORDED}"
             return [Text(sentence, self.tone("dim"))]
         on = math.fsum(known)
         lines = [self._share("on the labels' tokens", on, columns)]
