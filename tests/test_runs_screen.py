@@ -279,6 +279,27 @@ async def test_c_cancels_at_once_and_the_run_can_go_on(
         assert rows.fetchall() == [(48, 1)]
 
 
+async def test_a_run_is_watched_and_cancelled_from_the_list_of_runs(
+    explorers: MakeExplorer, questions: Path
+) -> None:
+    app = explorers("--delay", "0.1")
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        heard = listen(app)
+        await start(pilot, questions)
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await until(pilot, lambda: "/48 ·" in text_of(app).splitlines()[0], "the rate")
+        await until(pilot, lambda: " of 48" in text_of(app), "the run in the list")
+        assert "c cancel the run" in text_of(app)
+        await pilot.press("c")
+        await until(pilot, lambda: ended(heard), "the cancelled run to end")
+        await settle(pilot)
+        assert "cancel the run" not in text_of(app)
+        assert ended(heard)[0].status == "cancelled"
+        assert f"{stored(app)} of 48" in text_of(app)
+
+
 async def test_c_means_nothing_while_no_run_is_going(explorers: MakeExplorer) -> None:
     app = explorers()
     async with app.run_test(size=SMALL) as pilot:

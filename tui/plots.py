@@ -29,6 +29,8 @@ CROWDED = "Intervals are left out, the series are too many."
 _LEAST_WIDTH, _LEAST_HEIGHT = 24, 6
 _X_TICK, _Y_TICK = 12, 3
 """Cells that a tick needs at least."""
+_LARGE = 1e6
+"""What is at least this is written with an exponent."""
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """Braille dots by column and row."""
 _BLANK = 0x2800
@@ -58,15 +60,25 @@ def picture(
     return [*head, *_frame(plot, width, height - len(head), colours)]
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers, ``most`` at most but two at least, the outer ones at or beyond both ends."""
-    span = high - low or abs(high) or 1.0
+def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
+    """Round numbers, ``most`` at most or three, the outer ones at or beyond both ends.
+
+    Args:
+        low: The lower end.
+        high: The upper end.
+        most: Ticks there is room for.
+        whole: Whether only whole numbers will do.
+    """
+    if high <= low:
+        half = abs(low) / 2 or 0.5
+        low, high = low - half, low + half
+    span = high - low
     exponent = math.floor(math.log10(span)) - 2
     while True:
         for factor in (1, 2, 5):
             step = factor * 10.0**exponent
             first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-            if last - first < max(2, most):
+            if last - first < max(3, most) and (step >= 1 or not whole):
                 return [place * step for place in range(first, max(last, first + 1) + 1)]
         exponent += 1
 
@@ -90,20 +102,20 @@ def _legend(plot: Plot, marks: str, width: int, colours: Sequence[StyleType]) ->
 
 
 def _bars(plot: Plot, width: int, colours: Sequence[StyleType]) -> Iterator[Text]:
-    names = list(dict.fromkeys(_name(x) for series in plot.series for x in series.x))
+    names = list(dict.fromkeys(_name(x) for series in plot.series for x in _across(series)))
     bounds = [value for series in plot.series for value in _values(series)]
     low, high = min(0.0, *bounds), max(0.0, *bounds)
     if plot.unit_square:
         low, high = min(low, 0.0), max(high, 1.0)
     labels = min(max(map(cell_len, names)), width // 3)
-    figures = max(len(_figure(value)) for value in bounds) + 1
+    figures = max(len(_figure(value)) for series in plot.series for value in series.y) + 1
     cells = width - labels - figures - 3
     for place, name in enumerate(names):
         if place and len(plot.series) > 1:
             yield Text()
         label = name
         for number, series in enumerate(plot.series):
-            for index, x in enumerate(series.x):
+            for index, x in enumerate(_across(series)):
                 if _name(x) != name:
                     continue
                 line = _line(label, labels)
@@ -129,12 +141,12 @@ def _bar(series: Series, index: int, bounds: tuple[float, float], cells: int, fi
         drawn[min(place, cells - 1)] = fill
     if (interval := _interval(series, index)) is not None:
         left, right = (min(_place(at, bounds, cells), cells - 1) for at in interval)
-        drawn[left : right + 1] = _whisker(right - left + 1, "├─┤")
+        drawn[left : right + 1] = _whisker(right - left + 1, ("├", "─", "┤"))
         drawn[min(max(end - (end > zero), left), right)] = "●"
     return "".join(drawn)
 
 
-def _whisker(length: int, shape: str) -> list[str]:
+def _whisker(length: int, shape: tuple[str, str, str]) -> list[str]:
     start, middle, end = shape
     return [start, *[middle] * (length - 2), end][:length] if length > 1 else [middle]
 
@@ -155,11 +167,7 @@ def _frame(plot: Plot, width: int, height: int, colours: Sequence[StyleType]) ->
     figures = _figures(y_ticks)
     margin = max(map(len, figures))
     columns = width - margin - 1
-    x_ticks = (
-        [float(place) for place in range(len(names))]
-        if names
-        else ticks(min(across), max(across), max(2, columns // _X_TICK))
-    )
+    x_ticks = _x_ticks(across, names, columns // _X_TICK)
     canvas = _Canvas(columns, rows, _ends(x_ticks, bool(names)), (y_ticks[0], y_ticks[-1]))
     if plot.diagonal:
         canvas.diagonal()
@@ -187,6 +195,14 @@ def _frame(plot: Plot, width: int, height: int, colours: Sequence[StyleType]) ->
     yield _line(plot.x_label.rjust(width), width)
     if crowded:
         yield _line(CROWDED, width, "dim")
+
+
+def _x_ticks(across: Sequence[float], names: Sequence[str], most: int) -> list[float]:
+    """One tick a name; where there are none, round numbers, whole where all numbers are."""
+    if names:
+        return [float(place) for place in range(len(names))]
+    low, high = min(across), max(across)
+    return ticks(low, high, most, whole=high - low > 1 and all(x % 1 == 0 for x in across))
 
 
 class _Canvas:
@@ -261,7 +277,7 @@ class _Canvas:
         column = self.column(x)
         bottom, top = map(self.row, interval)
         for row, character in zip(
-            range(top, bottom + 1), _whisker(bottom - top + 1, "┬│┴"), strict=True
+            range(top, bottom + 1), _whisker(bottom - top + 1, ("┬", "│", "┴")), strict=True
         ):
             self._put(row, column, character, owner)
 
@@ -273,12 +289,18 @@ def _ends(x_ticks: list[float], named: bool) -> tuple[float, float]:
 
 def _names(plot: Plot) -> list[str]:
     """The names along the axis to the right; none where numbers are."""
-    return list(dict.fromkeys(x for series in plot.series for x in series.x if isinstance(x, str)))
+    return list(
+        dict.fromkeys(x for series in plot.series for x in _across(series) if isinstance(x, str))
+    )
+
+
+def _across(series: Series) -> Sequence[float | str]:
+    return series.x
 
 
 def _points(series: Series, names: Sequence[str]) -> Iterator[tuple[float, int]]:
     """Where on the axis to the right each value of a series stands, and its index."""
-    for index, x in enumerate(series.x):
+    for index, x in enumerate(_across(series)):
         at = float(names.index(x)) if isinstance(x, str) else x
         if math.isfinite(at):
             yield at, index
@@ -331,6 +353,8 @@ def _figure(value: float | None) -> str:
 
 def _figures(values: Sequence[float]) -> list[str]:
     """Evenly spaced numbers with the decimals that tell them apart, and no more."""
+    if max(map(abs, values)) >= _LARGE:
+        return [f"{value:.6g}" for value in values]
     step = values[1] - values[0]
     digits = min(max(0, -math.floor(math.log10(step) + 1e-9)), 6)
     return [f"{value:,.{digits}f}" for value in values]

@@ -1,9 +1,12 @@
-"""Reports as text: tables for a terminal, Markdown or LaTeX, and JSON with every value whole."""
+"""Reports as text: tables for terminals, papers and programs; and the command that prints one."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from engine.studies import Scope
 from engine.studies.report import Column, Form, Report, Table, Value
 from tui.output import NOT_RECORDED
 
@@ -34,16 +37,18 @@ def shown(value: Value, form: Form) -> str:
         return NOT_RECORDED
     if isinstance(value, tuple):
         scale, digits = (100, 0) if form == "percent_interval" else (1, 3)
-        return f"{scale * value[0]:.{digits}f}–{scale * value[1]:.{digits}f}"
+        # Adding zero makes a rounded -0 one without a sign.
+        low, high = (round(scale * bound, digits) + 0.0 for bound in value)
+        return f"{low:.{digits}f}–{high:.{digits}f}"
     if isinstance(value, bool | str):
         return str(value)
     if form == "percent":
-        return f"{100 * value:.1f}"
+        return f"{round(100 * value, 1) + 0.0:.1f}"
     if form == "p_value":
         return "<1e-300" if value == 0 else f"{value:.2g}"
     if isinstance(value, int) or form == "count":
         return f"{value:,}"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.1f}"
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 def filled(table: Table) -> tuple[list[Column], list[list[str]]]:
@@ -74,6 +79,13 @@ def as_json(report: Report) -> dict[str, object]:
     }
 
 
+def as_tsv(table: Table) -> str:
+    """A table as people read it, with tabs between its cells, for a spreadsheet."""
+    columns, cells = filled(table)
+    lines = [[column.title for column in columns], *cells]
+    return "\n".join("\t".join(" ".join(cell.split()) for cell in line) for line in lines)
+
+
 def as_markdown(report: Report) -> str:
     """Every table as Markdown."""
     return "\n".join(_document(report, "# {}", "## {}", _markdown_table))
@@ -82,6 +94,35 @@ def as_markdown(report: Report) -> str:
 def as_latex(report: Report) -> str:
     """Every table as a LaTeX table (booktabs)."""
     return "\n".join(_document(report, "% {}", "% {}", _latex_table))
+
+
+def options_of(name: str) -> frozenset[str]:
+    """Names of the settings that the command of a study takes."""
+    from inspect import signature
+
+    from tui.commands import report
+
+    return frozenset(signature(getattr(report, name)).parameters)
+
+
+def command_of(name: str, scope: Scope, database: Path | None) -> str:
+    """The command line that prints a study.
+
+    Args:
+        name: Of the study.
+        scope: What it looks at; settings that are as they are without being asked for are left out.
+        database: The file; None for the recorded demo.
+    """
+    words = ["logitscope", "report", name]
+    if database is not None:
+        words += ["--db", str(database)]
+    for run_id in scope.runs:
+        words += ["--run", str(run_id)]
+    for option in ("by", "text"):
+        value = getattr(scope, option)
+        if option in options_of(name) and value != getattr(Scope(), option):
+            words += [f"--{option}", value]
+    return shlex.join(words)
 
 
 def _document(report: Report, heading: str, subheading: str, lay_out: object) -> Iterator[str]:

@@ -29,6 +29,7 @@ from tui.events import (
 )
 from tui.listing import Listing, Query, materialise
 from tui.live import Live
+from tui.studying import Studying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,7 @@ class Session:
         demo: Whether this is the recorded demo of the embedded teaching model.
         live: The run that is going, and the worker process.
         asking: What the model is asked about a single probe, run or no run.
+        studying: What is asked of whole runs.
         runs: Every run, newest first.
         query: What was asked for last; ``listing.query`` is what is shown.
         listing: The probes shown; None until the first list is there.
@@ -81,6 +83,7 @@ class Session:
         self.demo = demo
         self.live = Live(self, make_client)
         self.asking = Asking(self)
+        self.studying = Studying(self)
         self.runs: list[RunRow] = []
         self.query: Query | None = None
         self.listing: Listing | None = None
@@ -112,6 +115,7 @@ class Session:
         self.asking.close()
         self.live.close()
         self.asking.wait(CLOSING_PATIENCE)
+        self.studying.close()
         for pool in (self._readers, self._lister, self._writer):
             pool.shutdown(wait=False, cancel_futures=True)
         self.store.close()
@@ -209,9 +213,9 @@ class Session:
         self.refresh()
         self.signal.publish(ended)
 
-    def open_run(self, run_id: int) -> None:
-        """Show a run from its first question, without filter."""
-        self.show(Query(run_id))
+    def open_run(self, run_id: int, condition: str = "") -> None:
+        """Show a run from its first question: all of it, or what fulfils a condition."""
+        self.show(Query(run_id, condition))
         self.post(RunsChanged())
 
     # The list
@@ -222,6 +226,20 @@ class Session:
             self._sought = query.flag
         self.query = query
         self._submit(query)
+
+    def place(self) -> Callable[[], None]:
+        """Remember the list that is shown and the place in it; calling the result goes back."""
+        query, listing, position = self.query, self.listing, self.position
+
+        def go_back() -> None:
+            if listing is None:
+                return
+            self.query, self.listing, self.position = query, listing, position
+            self.signal.publish(ListingChanged(listing))
+            self.signal.publish(RunsChanged())
+            self.refresh()
+
+        return go_back
 
     def refresh(self) -> None:
         """Carry out the query in force again in the background: rows were stored."""

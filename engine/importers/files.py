@@ -64,7 +64,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         LogError: A line is no JSON object: the file is truncated or something else.
     """
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
+    # Not splitlines: texts may hold other line separators than the one that ends a record.
+    for number, line in enumerate(text_of(path).split("\n"), start=1):
         if line.strip():
             place = f"{path}, line {number}"
             yield place, an_object(parsed(line, place), place)

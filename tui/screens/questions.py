@@ -60,9 +60,12 @@ class QuestionsScreen(Screen[None]):
     BINDINGS: ClassVar = bindings("questions")
     AUTO_FOCUS = "ResultGrid"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, behind: tuple[int, str] | None = None) -> None:
+        """Show what the session lists, or a run and the condition of what stands behind a cell."""
         super().__init__()
         self._session = session
+        self._behind = behind
+        self._go_back = session.place() if behind is not None else None
         self._shown: Query | None = None
         self._previews = True
 
@@ -83,7 +86,9 @@ class QuestionsScreen(Screen[None]):
         """Listen to the session."""
         self._grid: ResultGrid[ListRow] = self.query_one(ResultGrid)
         self._session.signal.subscribe(self, self._on_session)
-        if self._session.listing is not None:
+        if self._behind is not None:
+            self._session.open_run(*self._behind)
+        elif self._session.listing is not None:
             self._show_listing()
         else:
             self._say_why_empty()
@@ -173,7 +178,8 @@ class QuestionsScreen(Screen[None]):
         if session.listing is None:
             return " "
         if session.listing.query.filter:
-            return "No row matches.\n\nEscape clears the filter."
+            escape = "clears the filter" if self._behind is None else "goes back to the study"
+            return f"No row matches.\n\nEscape {escape}."
         if session.live.run_going:
             return "The first answers appear here as soon as they are stored."
         return "This run has no answers.\n\nPress R to start a run, or p to choose another one."
@@ -264,9 +270,11 @@ class QuestionsScreen(Screen[None]):
         """Offer only what can be done now."""
         if action == "cancel_run":
             return self._session.live.run_going
-        if action == "clear_filter":
+        if action == "clear_filter" or (action == "back" and self._behind is None):
             query = self._session.query
             return query is not None and bool(query.filter)
+        if action in ("pick_run", "start_run"):
+            return self._behind is None
         if action in _NEED_ROWS:
             return self._session.probe_id is not None
         return True
@@ -289,6 +297,14 @@ class QuestionsScreen(Screen[None]):
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterBar).input.focus()
+
+    def action_back(self) -> None:
+        """Show every row again; from what stands behind a cell, go back to its study."""
+        if self._go_back is None:
+            self.action_clear_filter()
+        else:
+            self.dismiss()
+            self._go_back()
 
     def action_clear_filter(self) -> None:
         """Show every row again."""
@@ -347,6 +363,15 @@ class QuestionsScreen(Screen[None]):
         from tui.screens.runs import RunsScreen
 
         self.app.push_screen(RunsScreen(self._session))
+
+    def action_studies(self) -> None:
+        """Go to the studies, or back to the one that led here."""
+        if self._behind is not None:
+            self.action_back()
+            return
+        from tui.screens.runs import RunsScreen
+
+        self.app.push_screen(RunsScreen(self._session, studies=True))
 
     def action_start_run(self) -> None:
         """Start a run."""
