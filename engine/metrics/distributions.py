@@ -47,12 +47,13 @@ def jensen_shannon(first: Mapping[Option, int], second: Mapping[Option, int]) ->
     return max(0.0, divergence)
 
 
-def ordinal_wasserstein(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """1-Wasserstein distance of two sets of places on a scale.
+def ordinal_wasserstein(first: Mapping[float, int], second: Mapping[float, int]) -> float | None:
+    """1-Wasserstein distance of two distributions over places on a scale, given by counts.
 
     Args:
-        first: Places, each divided by the length of its own question's scale, so that they lie in
-            0..1. What has no place on the scale (a refusal) must be left out.
+        first: How often each place was chosen. A place is an ordinal less the lowest of its own
+            question, over the length of the question's scale, so that it lies in 0..1. What has no
+            place on the scale (a refusal) must be left out.
         second: The same of the other side.
 
     Returns:
@@ -60,9 +61,11 @@ def ordinal_wasserstein(first: Sequence[float], second: Sequence[float]) -> floa
     """
     from scipy.stats import wasserstein_distance
 
-    if not first or not second:
+    if not any(first.values()) or not any(second.values()):
         return None
-    return float(wasserstein_distance(first, second))
+    return float(
+        wasserstein_distance(list(first), list(second), list(first.values()), list(second.values()))
+    )
 
 
 def _shares(

@@ -42,8 +42,11 @@ def read_probe(
         thinking: Whether the prompt ends in a think tag, so that the texts begin inside a block.
 
     Returns:
-        At most one reading of each name, and one ``sample_text`` a sample, in a fixed order.
+        At most one reading of each name, and one ``sample_text`` a sample, in a fixed order; none
+        of a question without options, which only an imported log can have.
     """
+    if not question.options:
+        return []
     of_texts = list(_texts(question, result, token_bytes, thinking=thinking))
     return [
         *read_first_token(question.labels, result.label_logprobs or result.label_logits),

@@ -7,26 +7,38 @@ from typing import TYPE_CHECKING
 
 from engine.metrics.distributions import jensen_shannon, ordinal_wasserstein, total_variation
 from engine.studies.report import Column, Row, Table, Value, quoted
-from engine.studies.scope import TextSource, answers_view
+from engine.studies.scope import TextSource
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _CHOICES = """
-SELECT a.run_id, a.format, a.reading, a.label, count(*),
-       list((o.ordinal - s.low) / (s.high - s.low))
-           FILTER (o.ordinal IS NOT NULL AND s.high > s.low)
-FROM {view} a
-JOIN questions q USING (question_id)
-LEFT JOIN LATERAL (SELECT q.options[1 + a.option_index].ordinal AS ordinal) o ON true
-LEFT JOIN LATERAL (
-    SELECT list_min([x.ordinal FOR x IN q.options]) AS low,
-           list_max([x.ordinal FOR x IN q.options]) AS high
-) s ON true
-WHERE a.run_id IN (SELECT unnest(?::INTEGER[])) AND a.reading IN ('first_token', 'greedy_text')
-GROUP BY a.run_id, a.format, a.reading, a.label
-ORDER BY list_position(?::INTEGER[], a.run_id), min(a.probe_id), a.label
+SELECT run_id, format, {label} AS label, count(*)
+FROM outcomes
+WHERE run_id IN (SELECT unnest(?::INTEGER[])) AND {recorded}
+GROUP BY run_id, format, label
+ORDER BY list_position(?::INTEGER[], run_id), min(probe_id), label
 """
+
+_PLACES = """
+WITH scales AS (
+    SELECT question_id, options, list_min([x.ordinal FOR x IN options]) AS low,
+           list_max([x.ordinal FOR x IN options]) AS high
+    FROM questions
+    WHERE list_count([x.ordinal FOR x IN options]) > 1
+), chosen AS (
+    SELECT o.run_id, o.format, (
+        s.options[1 + p.permutation[list_position(p.labels, o.{label})]].ordinal - s.low
+    ) / (s.high - s.low) AS place
+    FROM outcomes o JOIN scales s USING (question_id) JOIN probes p USING (probe_id)
+    WHERE o.run_id IN (SELECT unnest(?::INTEGER[])) AND s.high > s.low
+)
+SELECT run_id, format, place, count(*) FROM chosen WHERE place IS NOT NULL GROUP BY ALL
+"""
+"""Only questions with a scale are looked at: a knowledge question has none."""
+
+Counts = dict[tuple[int, str], Counter[str | None]]
+Places = dict[tuple[int, str], Counter[float]]
 
 
 def said_by(expression: str, text: TextSource) -> str:
@@ -41,17 +53,33 @@ def choices_table(cursor: DuckDBPyConnection, runs: list[int], text: TextSource)
     of survey questions, each choice is its ordinal less the question's lowest, over the length of
     the question's scale; what has no ordinal, such as a refusal, is left out and counted apart.
     """
-    found = cursor.execute(_CHOICES.format(view=answers_view(text)), [runs, runs]).fetchall()
-    groups: dict[tuple[int, str], dict[str, list[tuple[str | None, int, list[float]]]]] = {}
-    for run_id, fmt, reading, label, count, places in found:
-        sides = groups.setdefault((run_id, fmt), {"first_token": [], "greedy_text": []})
-        sides[reading].append((label, count, places or []))
-    labels = sorted({row[3] for row in found if row[3] is not None})
+    columns = {"first_token": "first_token", "greedy_text": said_by("text_label", text)}
+    recorded = {
+        "first_token": "first_token IS NOT NULL",
+        "greedy_text": said_by("text_status IS NOT NULL", text),
+    }
+    chosen = {name: _chosen(cursor, runs, columns[name], recorded[name]) for name in columns}
+    places = {name: _places(cursor, runs, columns[name]) for name in columns}
+    labels = sorted(
+        {
+            label
+            for counts in chosen.values()
+            for counter in counts.values()
+            for label in counter
+            if label is not None
+        }
+    )
     rows = [
         row
-        for (run_id, fmt), sides in groups.items()
-        if all(sides.values())
-        for row in _choice_rows(run_id, fmt, sides, labels, text)
+        for group in chosen["first_token"]
+        if group in chosen["greedy_text"]
+        for row in _choice_rows(
+            group,
+            {name: chosen[name][group] for name in columns},
+            {name: places[name].get(group, Counter()) for name in columns},
+            labels,
+            text,
+        )
     ]
     return Table(
         "choices",
@@ -71,30 +99,41 @@ def choices_table(cursor: DuckDBPyConnection, runs: list[int], text: TextSource)
     )
 
 
+def _chosen(cursor: DuckDBPyConnection, runs: list[int], label: str, recorded: str) -> Counts:
+    """How often each label was chosen, by run and format; None where no option was."""
+    query = _CHOICES.format(label=label, recorded=recorded)
+    found: Counts = {}
+    for run_id, fmt, said, count in cursor.execute(query, [runs, runs]).fetchall():
+        found.setdefault((run_id, fmt), Counter())[said] = count
+    return found
+
+
+def _places(cursor: DuckDBPyConnection, runs: list[int], label: str) -> Places:
+    """How often each place on its question's scale was chosen, by run and format."""
+    found: Places = {}
+    for run_id, fmt, place, count in cursor.execute(_PLACES.format(label=label), [runs]).fetchall():
+        found.setdefault((run_id, fmt), Counter())[place] = count
+    return found
+
+
 def _choice_rows(
-    run_id: int,
-    fmt: str,
-    sides: dict[str, list[tuple[str | None, int, list[float]]]],
+    group: tuple[int, str],
+    chosen: dict[str, Counter[str | None]],
+    places: dict[str, Counter[float]],
     labels: list[str],
     text: TextSource,
 ) -> list[Row]:
     """One row a reading; the distances stand in that of the text."""
-    counts = {
-        reading: Counter({label: count for label, count, _ in side if label is not None})
-        for reading, side in sides.items()
-    }
-    places = {
-        reading: [place for *_, found in side for place in found] for reading, side in sides.items()
-    }
-    first, said = counts["first_token"], counts["greedy_text"]
+    run_id, fmt = group
+    options = {name: Counter({k: n for k, n in c.items() if k}) for name, c in chosen.items()}
     distances: dict[str, Value] = {
-        "total_variation": total_variation(first, said),
-        "jensen_shannon": jensen_shannon(first, said),
+        "total_variation": total_variation(options["first_token"], options["greedy_text"]),
+        "jensen_shannon": jensen_shannon(options["first_token"], options["greedy_text"]),
         "wasserstein": ordinal_wasserstein(places["first_token"], places["greedy_text"]),
     }
     columns = {"first_token": "first_token", "greedy_text": said_by("text_label", text)}
     absent = {
-        "first_token": "first_token IS NULL",
+        "first_token": "false",
         "greedy_text": said_by("text_label IS NULL AND text_status IS NOT NULL", text),
     }
     return [
@@ -103,9 +142,9 @@ def _choice_rows(
                 "run_id": run_id,
                 "format": fmt,
                 "reading": reading,
-                **{label: counts[reading].get(label, 0) for label in labels},
-                "no_option": sum(count for label, count, _ in sides[reading] if label is None),
-                "on_scale": len(places[reading]) or None,
+                **{label: chosen[reading][label] for label in labels},
+                "no_option": chosen[reading][None],
+                "on_scale": sum(places[reading].values()) or None,
                 **(distances if reading == "greedy_text" else {}),
             },
             run_id,
