@@ -235,8 +235,15 @@ async def test_the_panel_says_what_was_not_recorded() -> None:
 
 
 async def test_live_probabilities_take_the_place_of_stored_ones() -> None:
-    lines = await lines_of(OptionsPanel(), make_view(0), [("A", 0.2), ("B", 0.2)])
-    text = "\n".join(lines)
-    assert "50.0%" in text
+    live = [("A", 0.2), ("B", 0.2), ("C", 0.05), ("D", 0.05)]
+    text = "\n".join(await lines_of(OptionsPanel(), make_view(0), live))
+    assert text.count("40.0%") == 2
     assert "“A”" not in text
-    assert text.count("not recorded") == 2
+
+
+async def test_options_are_not_renormalised_while_some_are_unknown() -> None:
+    text = "\n".join(await lines_of(OptionsPanel(), make_view(0), [("A", 0.2), ("B", 0.2)]))
+    assert "2 of 4 labels not recorded" in text
+    assert "50.0%" not in text
+    assert text.count("20.0%") == 2
+    assert text.count("not recorded") == 3
