@@ -1,1 +1,1 @@
-"""Studies over the store: each a function from a cursor to rows that anyone can recompute."""
+"""The statistics behind the studies: pure functions of numbers, without the store."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -51,18 +51,49 @@ def ranking(confidences: Sequence[float], correct: Sequence[bool]) -> Ranking | 
     return Ranking(n_right, n_wrong, u, u / (n_right * n_wrong), float(test.pvalue))
 
 
-def auroc(values: NDArray, correct: NDArray) -> float:  # type: ignore[type-arg]
-    """The area under the ROC curve, ties half; NaN where one class is empty.
+def auroc(values: NDArray[Any], correct: NDArray[Any]) -> float:
+    """The area under the ROC curve, ties half.
 
     Args:
         values: Confidences, one an answer.
         correct: Booleans, one an answer.
+
+    Returns:
+        NaN where all answers are right, or all wrong.
     """
+    import numpy as np
+
+    return auroc_of_drawn(values, correct)(np.arange(len(values)))
+
+
+def auroc_of_drawn(values: NDArray[Any], correct: NDArray[Any]) -> Callable[[NDArray[Any]], float]:
+    """:func:`auroc` of any choice of these answers, for bootstrap intervals.
+
+    The values are sorted once and only counted after that, which is ten times faster than to sort
+    every resample.
+
+    Args:
+        values: Confidences, one an answer.
+        correct: Booleans, one an answer.
+
+    Returns:
+        A function from an array of answer numbers, repeated as often as drawn, to their AUROC; NaN
+        where all of them are right, or all wrong.
+    """
+    import numpy as np
     from scipy.stats import rankdata
 
-    n_right = int(correct.sum())
-    n_wrong = len(correct) - n_right
-    if not n_right or not n_wrong:
-        return float("nan")
-    ranks = rankdata(values)
-    return float((ranks[correct].sum() - n_right * (n_right + 1) / 2) / (n_right * n_wrong))
+    levels = rankdata(values, method="dense").astype(np.intp) - 1
+    codes = 2 * levels + correct
+    size = 2 * (int(levels.max(initial=0)) + 1)
+
+    def area(drawn: NDArray[Any]) -> float:
+        wrong, right = np.bincount(codes[drawn], minlength=size).reshape(-1, 2).T
+        pairs = int(wrong.sum()) * int(right.sum())
+        if not pairs:
+            return float("nan")
+        # Wrong answers below each value, and half of those that equal it.
+        below = np.cumsum(wrong) - wrong / 2
+        return float(right @ below) / pairs
+
+    return area

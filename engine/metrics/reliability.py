@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -81,41 +82,41 @@ def reliability(
     place = np.searchsorted(edges, values, side="right") - 1
     if definition != "published":
         place[values == edges[-1]] = BINS - 1
-    bins = []
-    for number in range(BINS):
-        inside = place == number
-        n = int(inside.sum())
-        if n == 0:
-            continue
-        hits = int(right[inside].sum())
-        interval = wilson_interval(hits, n)
-        assert interval is not None
-        bins.append(
-            Bin(
-                float(edges[number]),
-                float(edges[number + 1]),
-                n,
-                float(values[inside].mean()),
-                hits / n,
-                interval,
-            )
-        )
+    held = (place >= 0) & (place < BINS)
+    place, values, right = place[held], values[held], right[held]
+    answers = np.bincount(place, minlength=BINS).tolist()
+    sums = np.bincount(place, values, minlength=BINS).tolist()
+    hits = np.bincount(place[right], minlength=BINS).tolist()
+    sides = pairwise(edges.tolist())
+    bins = [
+        _bin(low, high, n, total, hit)
+        for (low, high), n, total, hit in zip(sides, answers, sums, hits, strict=True)
+        if n
+    ]
     return Reliability(
         definition,
         _error(bins, weighted=definition == "corrected"),
         tuple(bins),
         BINS - len(bins),
-        len(values) - sum(each.n for each in bins),
+        int((~held).sum()),
     )
+
+
+def _bin(low: float, high: float, n: int, total: float, hits: int) -> Bin:
+    interval = wilson_interval(hits, n)
+    assert interval is not None
+    return Bin(low, high, n, total / n, hits / n, interval)
 
 
 def _edges(values: NDArray[Any], definition: Definition) -> NDArray[Any]:
     """The edges of the bins, from 0 to 1."""
     import numpy as np
 
+    # Not np.linspace, whose 0.3 lies above 3/10: the share of 3 samples of 10 is on an edge.
+    tenths = np.arange(BINS + 1) / BINS
     if definition == "equal_width" or not len(values):
-        return np.linspace(0, 1, BINS + 1)
-    edges: NDArray[Any] = np.quantile(values, np.linspace(0, 1, BINS + 1))
+        return tenths
+    edges: NDArray[Any] = np.quantile(values, tenths)
     edges[0], edges[-1] = 0.0, 1.0
     return edges
 

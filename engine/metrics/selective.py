@@ -26,7 +26,8 @@ class Selected(msgspec.Struct, frozen=True):
     Attributes:
         coverage: Share of the answers that are given.
         n: Their number.
-        accuracy: Share of them that are right.
+        accuracy: Share of them that are right; the expected one where equals compete for the last
+            places.
     """
 
     coverage: float
@@ -37,19 +38,25 @@ class Selected(msgspec.Struct, frozen=True):
 def selective_accuracy(
     confidences: NDArray[Any], correct: NDArray[Any], coverages: Sequence[float]
 ) -> list[Selected]:
-    """Accuracy of the most confident answers at each coverage; of equals the earlier ones first.
+    """Accuracy of the most confident answers at each coverage (Geifman and El-Yaniv 2017).
 
-    HELM's ``selective_acc@10`` is that at a coverage of 0.1.
+    Where answers of equal confidence compete for the last places, each has the same chance, so
+    that the order of the answers does not matter. HELM's ``selective_acc@10`` is nearly that at a
+    coverage of 0.1: it has one answer more, and takes equals in any order.
 
     Args:
         confidences: One an answer.
         correct: Whether it is right.
         coverages: Shares in 0..1; at least one answer is always given.
+
+    Returns:
+        One a coverage; none without answers.
     """
     import numpy as np
 
-    order = np.argsort(-confidences, kind="stable")
-    hits = np.cumsum(correct[order])
+    _, level, sizes = np.unique(-confidences, return_inverse=True, return_counts=True)
+    shares = np.bincount(level, correct, minlength=len(sizes)) / sizes
+    hits = np.cumsum(np.repeat(shares, sizes))
     found = []
     for coverage in coverages:
         n = max(1, round(coverage * len(hits))) if len(hits) else 0
@@ -90,9 +97,10 @@ def abstention(
     """Choose a threshold on a few labelled questions of each group and try it on the rest.
 
     The threshold is the smallest that maximises the mean over the groups of the score on the
-    labelled questions, among one below 0, :data:`GRID` points from 0 to the highest confidence and
-    :data:`FINE` points from 0.99 to 1 (arXiv:2402.13213). A right answer scores 1, a wrong one
-    ``cost``, abstaining 0.
+    labelled questions, among one below 0, :data:`GRID` points from 0 to the highest confidence and,
+    where none exceeds 1, :data:`FINE` points from 0.99 to 1 (arXiv:2402.13213). Where confidences
+    are negative, as logits can be, the lowest takes the place of 0. A right answer scores 1, a
+    wrong one ``cost``, abstaining 0.
 
     Args:
         confidences: One an answer; below the threshold the question is not answered.
@@ -117,10 +125,7 @@ def abstention(
         chosen[generator.permutation(places)[:labelled]] = True
     if chosen.all():
         return None
-    highest = float(confidences.max())
-    grid = np.concatenate([[-1e-4], np.linspace(0, highest, GRID)])
-    if highest <= 1:
-        grid = np.sort(np.concatenate([grid, np.linspace(0.99, 1, FINE)]))
+    grid = _grid(float(confidences.min()), float(confidences.max()))
     scores = np.zeros(len(grid))
     for places in members:
         train = places[chosen[places]]
@@ -141,3 +146,14 @@ def abstention(
         100 * float(np.mean([(gains * given)[places].mean() for places in rest])),
         float(1 - given[tested].mean()),
     )
+
+
+def _grid(lowest: float, highest: float) -> NDArray[Any]:
+    """The thresholds to try, in order."""
+    import numpy as np
+
+    lowest = min(0.0, lowest)
+    grid = np.concatenate([[lowest - 1e-4], np.linspace(lowest, highest, GRID)])
+    if highest <= 1:
+        grid = np.concatenate([grid, np.linspace(0.99, 1, FINE)])
+    return np.sort(grid)

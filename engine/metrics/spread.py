@@ -34,7 +34,7 @@ def spread(correct: NDArray[Any]) -> Spread:
     """The spread of the runs.
 
     Args:
-        correct: Questions by samples; True where the sample is right.
+        correct: Questions by samples, at least one of each; True where the sample is right.
     """
     accuracies = correct.mean(axis=0)
     best, worst = float(accuracies.max()), float(accuracies.min())
@@ -52,7 +52,7 @@ def oracle(correct: NDArray[Any]) -> list[float]:
     """Share of the questions with a right answer among the first n samples, for n = 1 to N.
 
     Args:
-        correct: Questions by samples.
+        correct: Questions by samples, at least one question.
     """
     import numpy as np
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.metrics.intervals import bootstrap_interval, wilson_interval
-from engine.metrics.ranking import auroc, ranking
+from engine.metrics.ranking import auroc_of_drawn, ranking
 from engine.metrics.reliability import DEFINITIONS, Reliability, reliability
 from engine.metrics.selective import PAYOFFS, abstention, selective_accuracy
 from engine.records import ReadingName
@@ -408,7 +408,7 @@ def _auroc_interval(
     confidences: NDArray[Any], correct: NDArray[Any], scope: Scope
 ) -> tuple[float, float] | None:
     return bootstrap_interval(
-        lambda drawn: auroc(confidences[drawn], correct[drawn]),
+        auroc_of_drawn(confidences, correct),
         len(correct),
         resamples=scope.resamples,
         seed=scope.seed,
@@ -422,10 +422,13 @@ def _mean_auroc_interval(
     import numpy as np
 
     generator = np.random.default_rng(scope.seed)
+    areas = [auroc_of_drawn(graded.confidences[at], graded.correct[at]) for at in places]
 
     def mean(_: NDArray[Any]) -> float:
-        drawn = [at[generator.integers(len(at), size=len(at))] for at in places]
-        values = [auroc(graded.confidences[at], graded.correct[at]) for at in drawn]
+        values = [
+            area(generator.integers(len(at), size=len(at)))
+            for area, at in zip(areas, places, strict=True)
+        ]
         known = [value for value in values if not np.isnan(value)]
         return float(np.mean(known)) if known else float("nan")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from engine.flags import FLAGS
@@ -151,12 +152,18 @@ def _cells(found: dict[str, int | str | None]) -> dict[str, Value]:
     cells: dict[str, Value] = {
         key: value for key, value in found.items() if not key.endswith(("_of", "_right"))
     }
+    # A folder is known by its last part; what is before it says where it lay on one machine.
+    cells["model"] = PurePath(str(found["model"])).name if _is_folder(found) else found["model"]
     rate, interval = _rate(found["mismatch"], compared)
     cells |= {"mismatch_rate": rate, "mismatch_interval": interval}
     for name in _GRADED:
         rate, interval = _rate(found[f"{name}_right"], found[f"{name}_of"])
         cells |= {name: rate, f"{name}_interval": interval}
     return cells
+
+
+def _is_folder(found: dict[str, int | str | None]) -> bool:
+    return PurePath(str(found["model"])).is_absolute()
 
 
 def _rate(successes: object, total: object) -> tuple[float | None, tuple[float, float] | None]:
