@@ -48,7 +48,7 @@ ReadingName = Literal[
 ]
 """Ways to get an answer out of a probe; :mod:`engine.readings` defines them."""
 
-LADDER_VERSION = 3
+LADDER_VERSION = 4
 """Of the rules in :mod:`engine.answers`: goes up with every change that can read a reply
 differently. It stands here because asking for it must not compile them."""
 

@@ -14,10 +14,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.answers import LADDER_VERSION, Answer, read_answer, read_lines
-from engine.answers.ladder import DECLINING, EXPLICIT, INDIRECT
 from engine.answers.reply import LONGEST
+from engine.answers.rules import DECLINING, EXPLICIT, INDIRECT, LEAVING_OPEN
 from engine.errors import LogitscopeError
-from engine.questions import LABELS, Option
+from engine.questions import Option
 
 HERE = Path(__file__).parent
 CAPITALS = {"A": "Paris", "B": "London", "C": "Berlin", "D": "Madrid"}
@@ -78,8 +78,8 @@ def test_span_past_what_was_left_out() -> None:
 
 def test_every_rule_is_documented() -> None:
     documented = (HERE.parent / "docs" / "readings.md").read_text(encoding="utf-8")
-    names = [name for name, *_ in (*EXPLICIT, *DECLINING, *INDIRECT)]
-    for name in [*names, "open think block", "don't know", "token limit", "nothing found"]:
+    names = [name for name, *_ in (*EXPLICIT, *DECLINING, *INDIRECT, *LEAVING_OPEN)]
+    for name in [*names, "open think block", "token limit", "nothing found"]:
         assert f"`{name}`" in documented, name
     assert f"version {LADDER_VERSION}" in documented
 
@@ -198,8 +198,8 @@ CODES = {"X": "none_of_these", "Y": "refusal", "Z": "dont_know"}
     [
         ("mcq_mismatch/llama2-7b_train", 331, 0.985),
         ("mcq_mismatch/llama2-70b_train", 330, 0.985),
-        ("mcq_mismatch/mixtral_train", 320, 0.95),
-        ("mcq_robustness/llama2-7b_shards", 784, 0.97),
+        ("mcq_mismatch/mixtral_train", 320, 0.985),
+        ("mcq_robustness/llama2-7b_shards", 784, 0.99),
     ],
 )
 def test_agrees_with_human_labels(shared_data: Path, name: str, usable: int, least: float) -> None:
@@ -270,87 +270,6 @@ def test_a_refusal_survives_what_is_said_after_it(
     assert said(read_answer(reply, options)) == "refusal", reply
     with_refused = options | {"E": "Refused"}
     assert said(read_answer(reply, with_refused)) == "refusal E", reply
-
-
-# --- what must hold for any text ---
-
-PIECES = st.sampled_from(
-    [
-        *"ABCDIabi12(){}[]*_`$\\\"'.,:;!?-\n\t →",
-        *("the answer is", "I", "not", "option", "is correct", "incorrect", "I cannot answer"),
-        *("none of the above", "<think>", "</think>", "\\boxed{", "答案", "Question:", "so", "and"),
-        *("or", "red", "a lot", "blue sky", "2.5", "$x^2$", "İ", "ß", "\u2028", "maybe", "second"),
-    ]
-)
-TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=30).map(" ".join))
-OPTIONS = st.one_of(
-    st.lists(TEXTS, min_size=1, max_size=26).map(
-        lambda texts: dict(zip(LABELS, texts, strict=False))
-    ),
-    st.dictionaries(st.text(max_size=3), st.text(max_size=20), min_size=1, max_size=6),
-    st.just({"A": "red", "B": "a lot", "C": "blue sky", "D": "Refused", "I": "2.5"}),
-)
-
-
-@settings(deadline=None)
-@given(TEXTS, OPTIONS, st.booleans())
-def test_any_reply_is_read_without_an_invented_option(
-    reply: str, options: dict[str, str], finished: bool
-) -> None:
-    answer = read_answer(reply, options, finished=finished)
-    assert answer.rule
-    assert (answer.label is not None) >= (answer.status == "option")
-    assert answer.label is None or answer.label in options
-    assert answer.label is None or answer.status in ("option", "refusal")
-    assert set(answer.labels) <= set(options)
-    assert (len(set(answer.labels)) > 1) == (answer.status == "several")
-    if answer.span is not None:
-        start, end = answer.span
-        assert 0 <= start < end <= len(reply)
-    assert (answer.status == "truncated") <= (not finished or answer.rule == "open think block")
-    assert read_answer(reply, options, finished=finished) == answer
-
-
-@settings(deadline=None)
-@given(st.text(st.characters(exclude_characters="<>[]◁▷|"), max_size=300), st.sampled_from("ABCD"))
-def test_thinking_never_changes_the_answer(thinking: str, label: str) -> None:
-    reply = f"<think>{thinking}</think>The answer is {label}."
-    answer = read_answer(reply, CAPITALS)
-    assert (answer.label, answer.span) == (label, (len(reply) - 2, len(reply) - 1))
-
-
-@settings(deadline=None)
-@given(st.permutations(list(CAPITALS.values())), st.sampled_from(list(CAPITALS.values())))
-def test_the_answer_follows_the_text_in_any_order(texts: list[str], right: str) -> None:
-    options = dict(zip("ABCD", texts, strict=True))
-    label = next(label for label, text in options.items() if text == right)
-    for reply in (right, f"It is {right}.", f"I choose {label}.", f"{label}. {right}\n\nBecause."):
-        assert read_answer(reply, options).label == label
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "A ",
-        "I think ",
-        "the answer is ",
-        "B.\n",
-        "Paris ",
-        " ",
-        "a",
-        "(",
-        "答案",
-        "</think> x",
-        "I cannot ",
-        "so. ",
-        '"A" "',
-        "option 2 ",
-    ],
-)
-def test_a_megabyte_of_anything_is_read(unit: str) -> None:
-    reply = unit * (1_000_000 // len(unit))
-    answer = read_answer(reply, CAPITALS)
-    assert answer.label is None or answer.label in CAPITALS
 
 
 # --- JSON lines ---

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
 from engine.browse import list_ids, probe_view
 from engine.errors import LogError
@@ -21,7 +22,10 @@ from engine.importers.mcq import read_mismatch, read_robustness
 from engine.reread import reread
 from engine.store import Store, open_store
 from engine.studies import Scope
+from engine.studies.compare import compare_report
 from engine.studies.mismatch import mismatch_report
+from tests.log_store import read_or_named, spoiled
+from tests.test_cli import logitscope as logitscope
 
 OPTIONS = ("Often", "Rarely", "Refused")
 
@@ -97,8 +101,8 @@ def test_everything_of_a_response_is_stored(tmp_path: Path, store: Store) -> Non
         ("B", "option", "B", ()),
         ("AB", "several", None, ("A", "B")),
         ("X. No correct answer", "none_of_these", None, ()),
-        ("Y. Refuse", "refusal", None, ()),
-        ("Y", "refusal", None, ()),
+        ("Y. Refuse", "refusal", "C", ()),
+        ("Y", "refusal", "C", ()),
         ("Z", "dont_know", None, ()),
         ("nan", "unparsed", None, ()),
         (None, "unparsed", None, ()),
@@ -108,7 +112,7 @@ def test_everything_of_a_response_is_stored(tmp_path: Path, store: Store) -> Non
 def test_human_labels(
     tmp_path: Path, label: object, status: str, letter: str | None, several: tuple[str, ...]
 ) -> None:
-    ((run,), found) = (read_mismatch([one(tmp_path, label=label)]), None)
+    (run,) = read_mismatch([one(tmp_path, label=label)])
     found = run.probes[0].human_label
     assert found is not None
     assert (found.status, found.label, found.labels) == (status, letter, several)
@@ -133,6 +137,73 @@ def test_other_orders_are_orders_of_the_same_question(tmp_path: Path, store: Sto
     )
     assert found.fetchall() == [(0, [0, 1, 2], "A", "Often"), (3, [2, 0, 1], "B", "Often")]
     assert store.reader().execute("SELECT count(*) FROM questions").fetchall() == [(1,)]
+
+
+def test_models_that_saw_other_orders_answered_one_question(tmp_path: Path, store: Store) -> None:
+    shown = {"a": ("Refused", "Rarely", "Often", "Not sure"), "b": ("Not sure", "Often", "Rarely",
+             "Refused")}  # fmt: skip
+    for model, texts in shown.items():
+        row = {
+            "original_question": "How often?",
+            "shuffle_0": order(*texts, reply=" B", logits=(0.0, 2.0, 1.0, 0.5)),
+        }
+        import_logs(store, "mcq-mismatch", [write(tmp_path / f"{model}_train.jsonl", row)])
+    assert [option.text for option in probe_view(store, 1).question.options] == list(shown["a"])
+    assert [option.ordinal for option in probe_view(store, 1).question.options] == [
+        *(None, 1.0, 2.0, None)
+    ]
+    found = store.reader().execute(
+        "SELECT question_id, list_transform(options, lambda o: o.label || ' ' || o.text) "
+        "FROM questions"
+    )
+    ((question_id, options),) = found.fetchall()
+    assert options == ["A Often", "B Rarely", "C Not sure", "D Refused"]
+    answers = store.reader().execute(
+        "SELECT question_id, label, source_label, option_text FROM answers "
+        "WHERE reading = 'first_token' ORDER BY run_id"
+    )
+    assert answers.fetchall() == [
+        (question_id, "B", "B", "Rarely"),
+        (question_id, "B", "A", "Often"),
+    ]
+    agreed = compare_report(store.reader(), Scope(readings=("first_token",))).tables[0].rows[0]
+    assert (agreed.cells["n"], agreed.cells["differ"]) == (1, 1)
+
+
+def test_a_refusal_carries_the_option_that_is_one(tmp_path: Path, store: Store) -> None:
+    shuffle = order(*OPTIONS, reply=" I can't say.", logits=(1.0, 2.0, 3.5), label="Y. Refuse")
+    path = write(tmp_path / "m.jsonl", {"original_question": "?", "shuffle_0": shuffle})
+    import_logs(store, "mcq-mismatch", [path])
+    row = probe_view(store, 1).row
+    assert (row.text_status, row.text_label, row.first_token) == ("refusal", "C", "C")
+    assert {"refusal", "first_refusal"} <= set(row.flags)
+    assert "mismatch" not in row.flags
+
+
+def test_a_response_without_its_prompt_is_the_text(tmp_path: Path) -> None:
+    (run,) = read_mismatch([one(tmp_path, response=" B. Rarely")])
+    (probe,) = run.probes
+    assert probe.prompt.text is not None
+    assert probe.prompt.text.endswith("Answer:")
+    assert probe.result.generations[0].text == " B. Rarely"
+
+
+ROW = {
+    "original_question": "How often?",
+    "references": list(OPTIONS),
+    "shuffle_0": order(*OPTIONS, reply=" B", logits=(1.0, 3.5, 2.0), max_first_token="Sure",
+                       max_first_token_score=9.25, label="B. Rarely "),
+    "shuffle_1": order(*OPTIONS[::-1], reply=" B", logits=(1.0, 3.5, 2.0), label="nan"),
+}  # fmt: skip
+
+
+@given(spoiled(ROW))
+def test_a_spoiled_row_is_read_or_refused_by_name(
+    tmp_path_factory: pytest.TempPathFactory, row: dict[str, object]
+) -> None:
+    path = tmp_path_factory.mktemp("spoiled") / "m.jsonl"
+    write(path, row)
+    assert read_or_named(read_mismatch, path)
 
 
 def test_options_with_one_text_are_told_apart_by_their_lines(tmp_path: Path) -> None:
@@ -163,6 +234,9 @@ def test_the_other_set_differs_in_names(tmp_path: Path) -> None:
         ("[1, 2]\n", "line 1 holds no JSON object"),
         ('{"question": "x"}\n', "no 'original_question'"),
         ('{"original_question": "x"}\n', "no 'shuffle_0'"),
+        ('{"original_question": "x", "shuffle_0": null}\n', "line 1 holds no JSON object"),
+        ("[" * 100_000, "line 1 is no complete JSON"),
+        ("9" * 5000, "line 1 is no complete JSON"),
         ('{"original_question": "x", "shuffle_0": {"question": "q"}}\n', "no 'response'"),
         (
             '{"original_question": "x", "shuffle_0": {"question": "q", "response": "q", '
@@ -223,20 +297,21 @@ def recounted(path: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)["shuffle_0"]
+        choice = entry.get("choice_letter") or entry["choice_id"]
+        texts = entry.get("scores") or entry["content_score_dict"]
         label = str(entry["label"]).strip()
-        letter = label[0] if len(label) > 1 and label[1] == "." else None
-        refused = [
-            chr(65 + place) for place, text in enumerate(entry["scores"]) if text == "Refused"
-        ]
+        letter = label[0] if len(label) == 1 or label[1] == "." else None
+        refused = [chr(65 + place) for place, text in enumerate(texts) if text == "Refused"]
         found["n"] += 1
-        found["M"] += entry["choice_letter"] != letter
-        found["refused_text"] += letter in refused
-        found["refused_first_token"] += entry["choice_letter"] in refused
+        found["M"] += choice != letter
+        found["refused_text"] += letter in [*refused, "Y"]
+        found["refused_first_token"] += choice in refused
         found["several"] += label.isalpha() and label.isupper() and len(label) > 1
+        found["unparsed"] += label == "nan"
         if "max_first_token" in entry:
             first = entry["max_first_token"].strip()
             found["F"] += first != letter
-            found["S"] += first != letter and entry["choice_letter"] == letter
+            found["S"] += first != letter and choice == letter
     return found
 
 
@@ -251,7 +326,8 @@ def test_the_counters_of_the_released_labels(
     assert (cells["n"], cells["mismatch"]) == (expected["n"], expected["M"])
     assert cells["refused_text"] == expected["refused_text"]
     assert cells["refused_first_token"] == expected["refused_first_token"]
-    assert cells["several"] == expected["several"]
+
+    assert (cells["several"], cells["unparsed"]) == (expected["several"], expected["unparsed"])
     if "F" in expected:
         assert (cells["vocab_mismatch"], cells["same_but_not_first"]) == (
             expected["F"],
@@ -260,6 +336,47 @@ def test_the_counters_of_the_released_labels(
     else:
         assert (cells["vocab_mismatch"], cells["same_but_not_first"]) == (None, None)
     assert len(list_ids(released, row.run_id, condition=row.behind("mismatch"))) == expected["M"]
+
+
+def test_the_counters_of_the_other_released_labels(shared_data: Path, store: Store) -> None:
+    path = shared_data / "data" / "mcq_robustness" / "llama2-7b_shards.jsonl"
+    expected = recounted(path)
+    import_logs(store, "mcq-robustness", [str(path)])
+    (row,) = mismatch_report(store.reader(), Scope()).tables[0].rows
+    names = {"M": "mismatch", "F": "vocab_mismatch", "S": "same_but_not_first"}
+    for name in ("n", "M", "F", "S", "refused_text", "several", "unparsed"):
+        assert row.cells[names.get(name, name)] == expected[name], name
+
+
+def test_released_texts_are_those_of_the_prompts(released: Store) -> None:
+    found = released.reader().execute("SELECT probe_id FROM probes ORDER BY probe_id")
+    ids = [probe_id for (probe_id,) in found.fetchall()]
+    assert len(ids) == 331 + 331 + 326
+    for probe_id in ids:
+        view = probe_view(released, probe_id)
+        assert view.prompt is not None
+        assert view.prompt.endswith("[/INST]")
+        lines = view.prompt.splitlines()
+        for option in view.question.options:
+            assert f"{option.label}. {option.text} " in lines
+
+
+def test_the_commands_print_the_counters(logitscope, shared_data: Path, tmp_path: Path) -> None:
+    path, db = shared_data / "data" / "mcq_mismatch" / "mixtral_train.jsonl", tmp_path / "m.duckdb"
+    assert logitscope("import", "mcq-mismatch", path, "--db", db).code == 0
+    expected = recounted(path)
+    for text in ("decided", "reading"):
+        printed = logitscope("report", "mismatch", "--text", text, "--json", "--db", db)
+        report = json.loads(printed.out)
+        (row,) = report["counts"]
+        assert (row["n"], row["vocab_mismatch"], row["same_but_not_first"]) == (326, None, None)
+        if text == "decided":
+            assert (row["mismatch"], row["refused_text"]) == (
+                expected["M"],
+                expected["refused_text"],
+            )
+        (note,) = report["notes"]
+        assert "326 have a released human label" in note
 
 
 def test_the_ladder_comes_close_to_the_labels(released: Store) -> None:

@@ -25,7 +25,7 @@ QUESTION = Question(
     "Which?", tuple(map(Option, "ABC", ("the red one", "a green one", "blue"))), "B"
 )
 TEXTS = ["A", "B", "C", " A", " B", " C", " ", "\n", "Sure", " answer", " is", ".", "the", " red",
-         " one", "(", "B)"]  # fmt: skip
+         " one", "(", "B)", ")"]  # fmt: skip
 ID = {text: number for number, text in enumerate(TEXTS)}
 
 
@@ -141,6 +141,28 @@ def test_among_the_options_only_the_written_spelling_counts() -> None:
     text = written("the| answer| is| B", {}, {}, {}, {" B": -0.5, "A": -1.0, " A": -2.0})
     among = readings(spellings=spellings(), generations=[text])["answer_position_options"]
     assert (among.label, among.confidence) == ("B", None)
+
+
+def test_labels_in_lower_case_are_compared_in_lower_case() -> None:
+    lower = {"a": 20, " b": 21, "b": 22, "c": 23}
+    texts = {**{number: text for text, number in lower.items()}, **dict(enumerate(TEXTS))}
+    known = [
+        *spellings(),
+        *(Spelling(text.upper(), text, lower[text], True, -5.0) for text in ("a", "b", "c")),
+        Spelling("B", " b", lower[" b"], True, -5.0),
+    ]
+    top_ids, top_logprobs = [lower["b"], lower["a"], lower["c"], ID["A"]], [-0.2, -2.0, -3.0, -0.9]
+    positions = Positions(
+        [lower["b"], ID[")"]], [-0.2, -0.1], [1, 1], [1.0, 1.0], [9.0, 9.0], [0.0, 0.0],
+        [top_ids, []], [top_logprobs, []],
+    )  # fmt: skip
+    text = Generation("greedy", 0, "b)", "stop", positions)
+    result = ProbeResult(NOTHING_SEEN, [], known, [], [text])
+    found = {r.name: r for r in read_probe(QUESTION, result, lambda i: texts[i].encode())}
+    among = found["answer_position_options"]
+    weights = [math.exp(x) for x in (-2.0, -0.2, -3.0)]
+    assert among.label == "B"
+    assert among.confidence == pytest.approx(weights[1] / sum(weights))
 
 
 def test_an_answer_given_as_text_has_a_position_but_no_labels_there() -> None:

@@ -44,6 +44,8 @@ ANSWER_CUE = any_of(
     r"\banswer\s{1,3}(?=[(\"'\[]{0,2}\w\b)",
     r"(?:^|\n)\s{0,5}(?:correct|final|choose|select|selected|chosen|pick|richtig|correcta?|"
     r"correcte)\s{0,3}:",
+    r"\b(?:richtig|korrekt|zutreffend) (?:ist|wäre|sind)\b|\bl[ae] (?:bonne|correcte|juste) "
+    r"(?:est|serait)\b|\bla correcta (?:es|sería)\b",
     rf"{_I}{_CHOOSE}\b",
     rf"\b(?:should|must)\s{_CHOOSE}\b",
     r"(?:^|[.!\n]\s{0,3})(?:choosing|select|choose|pick|going with)\b",
@@ -60,7 +62,7 @@ ANSWER_CUE = any_of(
     r"\[(?:答案|正解|정답|解答)\]|正确的(?:选项|答案)?[是为]",
     r"(?:答案|选项|選項|答え|正解|回答|解答|答|结论|結論|정답|"
     r"답변|답|결론)"
-    r"(?:应该|應該|应当|应|應|就|可能)?\s{0,2}(?:是|为|為|選|选|:|は|은|는|이|=|→)\s{0,2}:?",
+    r"(?:应该|應該|应当|应|應|就|可能|最可能|很可能)?\s{0,2}(?:是|为|為|選|选|:|は|은|는|이|=|→)\s{0,2}:?",
     r"(?:选择|選擇|选(?!项|择)|選(?!項|擇|択))(?:的是|了|答案)?\s{0,2}:?|選ぶのは|選択するのは",
     r"私は|(?:저는|나는|제가|내가)\s",
 )
@@ -69,9 +71,10 @@ ANSWER_CUE = any_of(
 CONCLUDING_CUE = any_of(
     rf"{_I}(?:say|think|believe|guess|suggest|give|mean|meant)\b",
     r"\b(?:so|thus|hence|therefore|but|it's|it is|that's|that is|this is|truth is|must be|"
-    r"ha(?:s|ve) to be|leaves|leaving|left with|"
+    r"ha(?:s|ve) to be|(?:leaves|leaving|left)(?: (?:us|me|you|only))?(?: with)?|"
     r"sondern|sino|donc|mais|also|c'est|s'agit de|ist)\b[,:]?\s",
     r"=\s?|而是|所以",
+    r"(?<=\bno,\s)|(?<=\bwait,\s)|(?<=\bactually,\s)|(?<=\brather,\s)|(?<=second thought,\s)",
 )
 """May end right before the option that the reply answers with, if a clause ends after it."""
 
@@ -87,7 +90,7 @@ FILLER = any_of(
     r"single|accurate|appropriate|suitable|going|go|choose|select|selected|follows|below|this|"
     r"these|listed|provided|available|also|still|perhaps|maybe|now|here|then|so|are|was|in|opinion|view|i|"
     r"think|believe|guess|say|\w{2,14}ly|"
-    r"die|der|das|ist|für|mich|antwort|lautet|buchstabe|möglichkeit|la|le|el|los|les|réponse|"
+    r"de|die|der|das|ist|für|mich|antwort|lautet|buchstabe|möglichkeit|la|le|el|los|les|réponse|"
     r"lettre|proposition|que|c'est|est|pour|es|respuesta|letra|opción|alternativa|por)\b(?!')|l'",
     r"选项|選項|答案|選択肢|선택지|보기|是|的",
 )
@@ -96,12 +99,15 @@ FILLER = any_of(
 SEPARATORS = re.compile(r"[\s:,\"'(\[<>=–—→-]{0,20}")
 """What else may stand there."""
 
+_AND = (
+    r"(?:and/or|and|or|as well as|plus|und|oder|als auch|sowie|wie auch|et|ou|ainsi que|y|o|"
+    r"así como|como)"
+)
 CONJUNCTION = re.compile(
-    r"[\"')\].]{0,3}(?:"
-    r"\s{0,2}[,;&/、]\s{0,2}(?:(?:and|or|und|oder|et|ou|y|o|as well as)\s{1,2})?"
-    r"|\s{1,2}(?:and|or|und|oder|et|ou|y|o|as well as|plus|and/or)\s{1,2}(?:also\s)?"
-    r"|\s?(?:和|或|与|與|及|と|か|または|와|과|및|또는)\s?)"
-    r"(?:(?:maybe|perhaps|possibly|even)\s)?(?:(?:option|choice|answer|both|the)\s)?[\"'(\[]{0,2}"
+    rf"[\"')\].]{{0,3}}(?:\s{{0,4}}[,;&/、]\s{{0,4}}(?:{_AND}\s{{1,2}})?|\s{{1,4}}{_AND}\s{{1,4}}"
+    r"(?:also\s)?|\s?(?:和|或者?|与|與|以?及|还有|跟|と|や|か|または|および|와|과|및|또는|이?나)\s?)"
+    r"(?:(?:maybe|perhaps|possibly|even)\s)?(?:(?:option|choice|answer|both|the|la|le)\s)?"
+    r"[\"'(\[]{0,2}"
 )
 """What joins two options that are endorsed together."""
 
@@ -136,14 +142,20 @@ REJECTED_AFTER = re.compile(
     r"(?:accurate|appropriate|likely) than)"
     r"|(?:isn't|aren't|wasn't|doesn't|don't|does not|do not|did not|cannot|can't|can not|won't|"
     r"wouldn't|would not|fails?)\b"
-    r"|[.(]?\s?(?:incorrect|wrong|false|not correct)\b(?=[\s.,;:!)\]]|$)"
+    r"|[.(]?\s?(?:incorrect|wrong|false|not correct)\b"
+    r"(?!\s{1,3}(?:option|answer|choice|statement|alternative)s?)(?=[\s.,;:!)\]]|$)"
     r"|(?<=[:–—-]\s)no\b|\.\sno\b(?=[\s.,;]|$)"
     r"|[✗✘❌×]"
-    r"|(?:ist|sind|wäre)\s(?:falsch|nicht|unwahrscheinlich)"
-    r"|(?:est|sont)\s(?:fausse?|incorrecte?|pas)|n'est pas"
-    r"|(?:no es|es incorrect|es fals)"
-    r"|(?:选?项)?[都均]?是?(?:错误|不正确|不对|錯誤|不正確|错|排除|不符合)"
-    r"|ではなく|[はが](?:誤り|間違|不正解|正しくな)|(?:는|은|가|이)\s?(?:틀|아니|오답|잘못))"
+    r"|(?:ist|sind|wäre)\s(?:(?:also|daher|somit|auch|ebenfalls)\s)?"
+    r"(?:falsch|nicht|unwahrscheinlich|unzutreffend|keine)"
+    r"|trifft nicht|scheidet aus|entfällt|passt nicht|kommt nicht in"
+    r"|(?:est|sont)\s(?:(?:donc|également|aussi|toutes)\s)?(?:faux|fausses?|incorrecte?s?|inexacte?s?|"
+    r"erronée?s?|pas|éliminée?s?|exclue?s?)|n'est pas|ne (?:convient|correspond|sont|décrit)"
+    r"|no (?:es|son|corresponde|describe)\b|(?:es|son)\s(?:también\s)?(?:incorrect|fals|erróne)"
+    r"|queda(?:n)? descartad"
+    r"|(?:选?项)?(?:也|都|均|则|就)?是?(?:错误|不正确|不对|錯誤|不正確|错|排除|不符合|不是)"
+    r"|(?:では|じゃ)なく|[はがも]?(?:誤り|誤って|間違|不正解|正しくな|不適切|違い(?:ます|ま))"
+    r"|(?:는|은|가|이|도)?\s?(?:틀|아니|아닌|오답|잘못|옳지 않|맞지 않))"
 )
 """Directly after an option, rejects it."""
 
@@ -152,10 +164,11 @@ VERDICT_AFTER = re.compile(
     r"(?:which|that|option|answer) {1,2}){0,2}(?:"
     r"(?:is|are|was|were|would be|should be|must be|seems?|appears?|looks?|remains?)\s{1,2}"
     r"(?:(?:also|therefore|thus|indeed|both|in fact|to be|the|my|a|only|one|single|most|more|"
-    r"considered|"
+    r"considered|better|"
     r"best|(?!hard|bare|unlike|scarce|incorrect|part)\w{1,14}ly)\s{1,2}){0,5}"
     r"(?:correct|right|true|answer|accurate|appropriate|suitable|closest|choice|best|valid|"
-    r"plausible|likely|reasonable|fitting|logical|option)\b(?! (?:than|to think|that is not))"
+    r"plausible|likely|reasonable|fitting|logical|option|fit|match|left|"
+    r"remaining)\b(?! (?:than|to think|that is not))"
     r"|(?:best|most (?:accurately|closely|likely)|correctly|accurately|better)\s{1,2}"
     r"(?:describe|represent|fit|match|reflect|answer|explain|summarize|capture|align|state|identif|"
     r"define)"
@@ -163,14 +176,25 @@ VERDICT_AFTER = re.compile(
     r"|(?:correct|richtig|korrekt)\b(?=[\s.,;:!)\]]|$)|(?:[.(]\s?|(?<=[:–—-]\s))(?:right|true|yes|"
     r"correct)\b(?=[\s.,;!)]|$)"
     r"|[✓✔✅☑]"
-    r"|(?:ist|sind|wäre)\s(?:die\s)?(?:richtig|korrekt)"
-    r"|(?:est|serait)\s(?:la\s)?(?:bonne|correcte?|juste)"
-    r"|es\s(?:la\s)?(?:respuesta\s)?correct[ao]|wählen\b"
-    r"|(?:选?项)?(?:是|最|为)?(?:正确|对的|對的|正確|符合)"
-    r"|が正解|が正しい|を選|です|だ(?=[。\s]|$)"
-    r"|번?(?:입니다|이다|[를을] 선택|[가이] 정답|[가이] 맞|[가이] 옳))"
+    r"|(?:ist|sind|wären?)\s(?:(?:die|das|der|also|somit|daher|damit|beide)\s){0,2}"
+    r"(?:richtig|korrekt|zutreffend|beste)|trifft (?:am besten )?zu\b"
+    r"|(?:est|sont|serait|seraient)\s(?:(?:la|le|les|donc|toutes|tous|deux)\s){0,3}"
+    r"(?:bonn|correct|juste|exact|vrai|meilleur)"
+    r"|(?:es|son|sería|serían)\s(?:(?:la|las|el|los|ambas|también)\s){0,2}"
+    r"(?:(?:respuesta|opción|opciones)s?\s)?(?:correct[ao]s?|verdader[ao]s?|más adecuad)|wählen\b"
+    r"|(?:选?项)?(?:都|均|才)?(?:是|最为?|为|較為|较为)?"
+    r"(?:正确|对的|對的|正確|符合|合适|恰当|准确|贴切)"
+    r"|(?:の(?:両方|どちら|二つ|2つ))?(?:とも|も)?[はがも]?(?:正解|正しい|答え(?:です|だ|となり)|適切です)"
+    r"|を選|です|だ(?=[。\s]|$)"
+    r"|번?(?:입니다|이다|[를을] 선택|(?:[가이]|는|은)?\s?(?:모두\s|둘 다\s|가장\s)?"
+    r"(?:정답|맞|옳|적절|적합|알맞|올바)))"
 )
 """Directly after an option, says that it is the right one."""
+
+TICKED_CELL = re.compile(
+    r"[^|\w]{0,4}\|\s{0,20}(?:yes|true|correct|right)\W{0,20}\|", re.IGNORECASE
+)
+"""Directly after an option, calls it right in the next cell of a table."""
 
 TICKED_BEFORE = re.compile(r"(?:\[[xX]\]|[✓✔✅☑])[\s*_\"'(\[-]{0,4}\Z")
 """Ends right before an option that is ticked."""
@@ -180,16 +204,29 @@ SUPPOSED = any_of(
     r"\bif\b(?! (?:(?:i|we|you) )?(?:had|have|must|were|forced|pressed|pushed|asked))",
     r"^\s?had\b",
     r"\b(?:some (?:people|might|may|would|could)|(?:people|others|you|one) (?:might|may|could))\b",
+    r"\bat first\b|\binitially\b|\btempt(?:ed|ing) to\b|\b(?:first|initial|original|earlier) "
+    r"(?:guess|thought|instinct|impression|inclination)\b",
     r"如果|假如|もし|만약",
 )
 """Before a cue in its clause, says that what follows is only supposed, or said by others."""
 
+ATTRIBUTED = re.compile(
+    r"\b(?:some|others|other (?:people|experts)|critics|opponents|proponents|supporters)\b"
+    r"(?: \w{1,14}){0,3} (?:argue|believe|say|think|feel|claim|would|might|may|could|consider|see|"
+    r"view|find|contend|suggest|prefer)\b"
+)
+"""Before an option's text in its sentence, says that it is the view of others."""
+
 NEGATED = any_of(
     r"\b(?:not|never|cannot|no|neither|incorrect|wrong|second|other|another|alternative|unlikely|"
-    r"worst|nicht|kein|falsche?n?|pas|mauvaise|incorrecta)\b",
+    r"worst|initial(?:ly)?|original(?:ly)?|earlier|previous(?:ly)?|tempt(?:ed|ing)|"
+    r"nicht|kein|falsche?n?|pas|mauvaise|incorrecta)\b",
     r"n't\b|不|错误|錯誤",
 )
 """Inside a cue, says that what follows is not the answer."""
+
+DEMANDED_BEFORE = re.compile(r"\b(?:should|must|ought to) be\s\Z")
+"""Right before an option's text, makes it the reply's demand: "there should be more women"."""
 
 ABOUT_ANOTHER = re.compile(
     r"\b(?:not|incorrect|wrong|other|second|worst|another|each|every|all)\s(?:(?:the|an)\s)?"
@@ -212,12 +249,20 @@ LISTING_LEAD = any_of(
 BREAKS_LISTING = re.compile(r"\b(?:explanation|others?|remaining|incorrect|wrong|reason)\b")
 """Between two listed options, says that a new list begins."""
 
-TENTATIVE_CUE = re.compile(
-    r"\b(?:(?:could|might|may|can)(?: also)? be|either|perhaps|maybe|possibly)\b[,:]?\s"
+TENTATIVE_CUE = any_of(
+    r"\b(?:(?:could|might|may|can)(?: also)?(?: be)?|either|perhaps|maybe|possibly|probably|"
+    r"vielleicht|vermutlich|wahrscheinlich|möglicherweise|entweder|peut-être|probablement|"
+    r"pourrait être|soit|quizás?|tal vez|probablemente|podría ser)\b[,:]?\s",
+    r"\((?=\w{1,2}(?:\s?[,/&]|\s(?:or|and))\s?\w{1,2}\))",
+    r"可能(?:是|为)|也许(?:是)?|或许(?:是)?|大概是|应该是|おそらく|たぶん|多分|아마도?\s",
 )
 """Ends right before an option that the reply holds possible."""
 
-CONCLUSION = re.compile(r"\b(?:therefore|thus|so|hence|overall|in conclusion|in summary)\b")
+CONCLUSION = any_of(
+    r"\b(?:therefore|thus|so|hence|overall|in conclusion|in summary|somit|daher|deshalb|folglich|"
+    r"donc|ainsi|en conclusion|por lo tanto|por tanto|así que|por eso)\b",
+    r"因此|所以|故|综上|よって|したがって|従って|ゆえに|따라서|그러므로",
+)
 
 INTERJECTION = re.compile(
     r"\W{0,40}(?:(?:sure|certainly|of course|absolutely|okay|ok|yes|well|thank you|thanks|"
@@ -234,44 +279,3 @@ _EVERYDAY = (
 )
 EVERYDAY_WORDS = frozenset(_EVERYDAY.split())
 """Words that stand in prose by chance: a text of nothing else needs more than to be mentioned."""
-
-_ORDINAL_WORDS = {
-    word: place
-    for words in (
-        "first second third fourth fifth sixth seventh eighth ninth tenth",
-        "erste zweite dritte vierte fünfte sechste siebte achte neunte zehnte",
-        "première deuxième troisième quatrième cinquième sixième septième huitième",
-        "primera segunda tercera cuarta quinta sexta séptima octava novena décima",
-        "1st 2nd 3rd 4th 5th",
-        "premier second",
-    )
-    for place, word in enumerate(words.split())
-} | dict.fromkeys(("last", "final", "letzte", "dernière", "última"), -1)
-_CJK_NUMERALS = "一二三四五六七八九十"
-_OPTION_NOUN = (
-    r"(?:option|choice|answer|one|alternative|statement|antwort|möglichkeit|réponse|opción|"
-    r"respuesta)"
-)
-ORDINAL = any_of(
-    rf"\b(?:{_OPTION_NOUN}|number|no\.|nr\.|n°)\s{{0,2}}[#(\"']?(?P<digits>\d{{1,2}})(?![\w.,]\d|"
-    rf"\w)",
-    rf"\b(?P<word>{'|'.join(_ORDINAL_WORDS)})n?\s{_OPTION_NOUN}\b",
-    rf"第\s?(?P<cjk>\d{{1,2}}|[{_CJK_NUMERALS}])\s?(?:个|個|项|項|選択肢|つ目|番)",
-    r"(?P<count>\d{1,2})\s?(?:番目?|번째?)",
-)
-NUMERAL = re.compile(r"(?<![\w.,$€£+-])#?(\d{1,2})(?=[\s\"')\]]{0,3}(?:$|[.,;:)!\n]))(?![.,]\d)")
-"""A number on its own, which may stand for the option at that place."""
-
-
-def ordinal_place(match: re.Match[str], count: int) -> int | None:
-    """Which of ``count`` options an :data:`ORDINAL` match means, from 0; None if there is none."""
-    digits = match["digits"] or match["count"]
-    if match["cjk"]:
-        place = _CJK_NUMERALS.find(match["cjk"])
-        digits = None if place >= 0 else match["cjk"]
-    elif match["word"]:
-        place = _ORDINAL_WORDS[match["word"]]
-        place = count - 1 if place < 0 else place
-    if digits:
-        place = int(digits) - 1
-    return place if 0 <= place < count else None

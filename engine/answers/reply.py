@@ -15,7 +15,9 @@ LONGEST = 65_536
 """Of a longer reply, its thinking aside, only the first and the last half of this are read."""
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_CIRCLED = {code: ord("A") + code - 0x24B6 for code in range(0x24B6, 0x24D0)}
+_CIRCLED = {code: ord("A") + code - 0x24B6 for code in range(0x24B6, 0x24D0)} | {
+    code: ord("1") + code - 0x2460 for code in range(0x2460, 0x2469)
+}
 _PUNCTUATION = str.maketrans(
     "\u3000\xa0‘’‚‛ʼ“”„‟«»「」『』〈〉《》【】−", "  '''''" + '"' * 14 + "[]-"
 )
@@ -40,7 +42,9 @@ _MARKUP = re.compile(
     r"|(?m:^[ \t]{0,12}(?:#{1,6}|>|[-+•◦▪–—])[ \t])"
 )
 _NEXT_TURN = re.compile(
-    r"<\|(?:im_start|start_header_id)\|>\s?(?:user|human)|<start_of_turn>\s?user|\[INST\]"
+    r"<\|(?:endoftext|end_of_text|eot_id|im_end)\|>|</s>|<(?:eos|end_of_turn)>|\[INST\]"
+    r"|<\|(?:im_start|start_header_id)\|>\s?(?:user|human)|<start_of_turn>\s?user"
+    r"|(?m:^The following (?:are|is a) multiple)"
     r"|(?m:^[ \t]{0,4}(?:#{2,3} ?)?(?:Question|Q|Human|User|Instruction|"
     r"Problem)(?: ?\d{1,4})?[ \t]?:)"
 )

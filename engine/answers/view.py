@@ -104,7 +104,8 @@ class View:
         if consecutive and len(run) >= min(3, len(self.index.options)):
             return True
         discussed = not any(ends_line(self.text, self.mentions[place].end) for place in run)
-        if consecutive and places[0] == 0 and len(run) == 2 and discussed:
+        apart = self.chains[run[0]] != self.chains[run[-1]]
+        if consecutive and places[0] == 0 and len(run) == 2 and discussed and apart:
             return True
         return starts_line(self.text, self.mentions[run[0]].start) and self._is_announced(run[0])
 
@@ -136,32 +137,43 @@ class View:
 
     @cached_property
     def chains(self) -> list[range]:
-        """For each mention the places of the mentions that are joined with it: "A, C and D"."""
+        """For each mention the places of the mentions that are joined with it: "A, C and D".
+
+        A comma after an "and" joins nothing: "without A and C, D is left".
+        """
         chains: list[range] = []
         first = 0
+        ended = False
         for place in range(1, len(self.mentions) + 1):
-            if place == len(self.mentions) or not self._joined(place - 1, place):
+            joint = self._joint(place - 1, place) if place < len(self.mentions) else None
+            worded = bool(joint and re.search(r"\w", joint))
+            if joint is None or (ended and joint and not worded):
                 chains += [range(first, place)] * (place - first)
                 first = place
+            ended = worded
         return chains
 
-    def _joined(self, left: int, right: int) -> bool:
+    def _joint(self, left: int, right: int) -> str | None:
+        """What joins two mentions, None where they are not joined."""
         one, two = self.mentions[left], self.mentions[right]
         if (
             one.label is None
             or two.label is None
             or (one.form in _TEXTUAL) != (two.form in _TEXTUAL)
         ):
-            return False
+            return None
+        if one.form == two.form == "together" and two.start <= one.end + 1:
+            return ""
         conjunction = cues.CONJUNCTION.match(self.lower, one.end)
         if conjunction is not None and conjunction.end() == two.start:
-            return True
-        return (
+            return conjunction[0]
+        lined_up = (
             self.next_line(one, two.start)
             and self.index.order[one.label] < self.index.order[two.label]
             and two.form in LINE_FORMS
             and ends_line(self.text, two.end)
         )
+        return "" if lined_up else None
 
     def next_line(self, left: Mention, start: int) -> bool:
         """Whether a mention fills its line and the character stands on the next one."""
@@ -202,6 +214,7 @@ class View:
         return bool(
             cues.VERDICT_AFTER.match(self.lower, mention.end)
             or cues.TICKED_BEFORE.search(self.marked, max(0, mention.start - 9), mention.start)
+            or cues.TICKED_CELL.match(self.marked, mention.end)
         )
 
     def names_option(self, start: int, end: int) -> bool:
@@ -223,27 +236,42 @@ class View:
             or (cues.CONDITIONAL.search(nearest) and cues.SUPPOSED.search(before))
         )
 
+    def attributed(self, position: int) -> bool:
+        """Whether the sentence says before a character that others think so: "some argue that"."""
+        start = max(self.sentence_starts[self.sentence(position)], position - 200)
+        return bool(cues.ATTRIBUTED.search(self.lower, start, position))
+
     def stands_out(self, mention: Mention) -> bool:
         """Whether an option's text is unlikely to stand in the reply by chance.
 
-        A text of everyday words ("some", "a lot", "no") must end a clause, or stand in quotes or
-        bold; one that the reply only goes on from ("some people") says nothing.
+        A text of everyday words ("some", "a lot", "no") must be long, end a clause, stand in
+        quotes or bold, or be demanded; one that the reply only goes on from ("some people", "a
+        great deal of work") says nothing.
         """
         words = self.lower[mention.start : mention.end].split()
         if not all(word in cues.EVERYDAY_WORDS for word in words):
             return True
+        before = max(0, mention.start - 12)
+        if len(words) > 2 and not self.lower.startswith(" of ", mention.end):
+            return True
+        if words != ["no"] and cues.DEMANDED_BEFORE.search(self.lower, before, mention.start):
+            return True
         return bool(_CLAUSE_END.match(self.marked, mention.end))
 
-    def outside(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    def outside(self, pattern: re.Pattern[str], label: str | None = None) -> re.Match[str] | None:
         """The first match of a phrase that does not stand in an option's own text.
 
         A phrase that only names a label ("I cannot choose A, because") does not count either.
+
+        Args:
+            pattern: The phrase.
+            label: The only option whose text counts; None for any.
         """
         return next(
             (
                 match
                 for match in pattern.finditer(self.lower)
-                if not self._in_option_text(match) and not self._leads_to_option(match)
+                if not self._in_option_text(match, label) and not self._leads_to_option(match)
             ),
             None,
         )
@@ -254,11 +282,12 @@ class View:
             return False
         return not re.search(r"[.,:;!?\n]", self.text[match.end() : self.mentions[place].start])
 
-    def _in_option_text(self, match: re.Match[str]) -> bool:
+    def _in_option_text(self, match: re.Match[str], label: str | None) -> bool:
         place = bisect_right(self._starts, match.start()) - 1
         if place < 0 or self.mentions[place].end < match.end():
             return False
-        return self.mentions[place].form in ("text", "paired")
+        mention = self.mentions[place]
+        return mention.form in ("text", "paired") and label in (None, mention.label)
 
 
 def _lower(text: str) -> str:

@@ -170,8 +170,8 @@ def store_logs(
     total, done = sum(len(run.probes) for run in runs), 0
     fingerprints = [_fingerprint(kind, run) for run in runs]
     if not again:
-        for run, fingerprint in zip(runs, fingerprints, strict=True):
-            _check_new(store, run, fingerprint)
+        _check_new(store, dict(zip(fingerprints, runs, strict=True)))
+        _check_different(runs, fingerprints)
 
     def tell(count: int) -> None:
         nonlocal done
@@ -192,20 +192,40 @@ def _fingerprint(kind: str, run: ImportedRun) -> str:
         # Readings of texts change with the ladder; a log without texts gives readings itself.
         given = () if probe.result.generations else probe.readings
         said = (probe.question_id, probe.prompt, probe.result, probe.human_label, probe.scores)
-        digest.update(msgspec.json.encode((*said, given)))
+        try:
+            digest.update(msgspec.json.encode((*said, given)))
+        except UnicodeEncodeError as error:
+            raise LogError(
+                f"{run.source} holds half a character, which is no text: {error.object[:40]!r}.",
+                "Write the log anew with whole characters.",
+            ) from error
     return digest.hexdigest()
 
 
-def _check_new(store: Store, run: ImportedRun, fingerprint: str) -> None:
-    rows = store.reader().execute(
-        "SELECT min(run_id) FROM runs WHERE kind = 'import' AND fingerprint = ?", [fingerprint]
+def _check_new(store: Store, runs: dict[str, ImportedRun]) -> None:
+    """Refuse logs that are stored already, by their fingerprints."""
+    found = store.reader().execute(
+        "SELECT run_id, fingerprint FROM runs WHERE kind = 'import' "
+        "AND fingerprint IN (SELECT unnest(?)) ORDER BY run_id",
+        [list(runs)],
     )
-    ((run_id,),) = rows.fetchall()
-    if run_id is not None:
+    for run_id, fingerprint in found.fetchall():
         raise LogError(
-            f"{run.source} is stored already, as run {run_id}.",
+            f"{runs[fingerprint].source} is stored already, as run {run_id}.",
             "Add --again to store it once more.",
         )
+
+
+def _check_different(runs: Sequence[ImportedRun], fingerprints: Sequence[str]) -> None:
+    """Refuse two logs that say the same."""
+    seen: dict[str, ImportedRun] = {}
+    for run, fingerprint in zip(runs, fingerprints, strict=True):
+        other = seen.setdefault(fingerprint, run)
+        if other is not run:
+            raise LogError(
+                f"{other.source} and {run.source} hold the same answers.",
+                "Leave one out, or add --again to store both.",
+            )
 
 
 def _store(

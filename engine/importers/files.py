@@ -11,7 +11,7 @@ from engine.errors import LogError
 
 
 def files_in(paths: Sequence[str], *patterns: str, what: str) -> list[Path]:
-    """The files named, and those in the folders named that fit a pattern, sorted.
+    """The files named, and those in the folders named that fit a pattern, sorted; each once.
 
     Args:
         paths: Files or folders.
@@ -32,7 +32,7 @@ def files_in(paths: Sequence[str], *patterns: str, what: str) -> list[Path]:
             found.append(path)
         else:
             raise LogError(f"There is no file or folder {path}.", "Check the path.")
-    return found
+    return list({path.resolve(): path for path in found}.values())
 
 
 def text_of(path: Path) -> str:
@@ -79,9 +79,10 @@ def parsed(text: str | bytes, place: str) -> Any:
     """
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise LogError(
-            f"{place} is no complete JSON ({error.msg.lower()}).",
+            f"{place} is no complete JSON ({what.lower()}).",
             "The file is truncated, or of another kind.",
         ) from error
 

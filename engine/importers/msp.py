@@ -8,6 +8,7 @@ are of the same answers. Neither questions, options nor texts are in them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.importers.files import files_in, text_of
 from engine.importers.imported import ImportedRun
 from engine.questions import Question
 from engine.readings import Reading
-from engine.records import NOTHING_SEEN, ProbeResult
+from engine.records import NOTHING_SEEN, ProbeResult, Status
 from engine.rendered import RecordedPrompt
 from engine.rows import RecordedProbe, Score
 
@@ -26,10 +27,17 @@ GRADE = "grade"
 """Name of the score that says whether an answer is right; there is no gold option to compare."""
 
 _NAME = re.compile(
-    r"(?P<dataset>[A-Za-z0-9]+)_(?P<model>.+)-q(?P<start>\d+)to\d+_"
+    r"(?P<dataset>[A-Za-z0-9]+)_(?P<model>.+)-q(?P<start>\d+)to(?P<end>\d+)_"
     r"(?P<before>.*?)(?P<kind>norm|raw)_logits_(?P<prompt>.+)"
 )
-_GRADES = {"Correct": 1.0, "Wrong": 0.0, "Unparseable": 0.0, "Abstained": None}
+_GRADES: dict[str, tuple[float | None, Status]] = {
+    "Correct": (1.0, "option"),
+    "Wrong": (0.0, "option"),
+    "Unparseable": (0.0, "unparsed"),
+    "Abstained": (None, "dont_know"),
+}
+"""Score of each grade, and what it says of the answer's text."""
+
 _NOTES = (
     "Only grades and confidences are recorded: no questions, options, prompts or texts. Answers "
     "that could not be parsed are wrong with confidence 0, as in the data."
@@ -59,39 +67,50 @@ def read_msp(paths: Sequence[str]) -> list[ImportedRun]:
                 "They are called DATASET_MODEL-qSTARTtoEND_..._norm_logits_..._prompt.txt.",
             )
         kinds = by_model.setdefault(name["model"], {"norm": {}, "raw": {}})
-        variant = name["before"].replace("no_abst_", "") + name["prompt"]
-        for line, answer in enumerate(_answers(path)):
-            key = (name["dataset"], variant.replace("_", " "), int(name["start"]) + line)
-            if key in kinds[name["kind"]]:
-                raise LogError(
-                    f"{path} repeats question {key[2]} of {key[0]}.", "Name each file once."
-                )
-            kinds[name["kind"]][key] = answer
-    source = ", ".join(paths)
+        known = kinds[name["kind"]]
+        variant = (name["before"].replace("no_abst_", "") + name["prompt"]).replace("_", " ")
+        start, end = int(name["start"]), int(name["end"])
+        for number, answer in enumerate(_answers(path, end - start), start=start):
+            key = (name["dataset"], variant, number)
+            if key in known:
+                raise LogError(f"{path} repeats question {number} of {key[0]}.", "Leave one out.")
+            known[key] = answer
+    source = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     return [_run(model, source, **kinds) for model, kinds in by_model.items()]
 
 
-def _answers(path: Path) -> list[_Answer]:
-    found = []
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
-        grade, _, value = line.strip().partition(" ")
-        if number == 1 and grade == "grade":
-            continue
-        try:
-            found.append(_Answer(grade, float(value)))
-        except ValueError as error:
-            raise LogError(
-                f"{path}, line {number} is no grade and confidence: {line[:40]!r}.",
-                "The file is truncated, or of another kind.",
-            ) from error
-        if grade not in _GRADES:
-            raise LogError(
-                f"{path}, line {number} has the unknown grade {grade[:40]!r}.",
-                f"Known are {', '.join(_GRADES)}.",
-            )
-    if not found:
-        raise LogError(f"{path} is empty.", "Name another file.")
+def _answers(path: Path, promised: int) -> list[_Answer]:
+    """The lines of a file, as many as its name promises."""
+    text = text_of(path)
+    lines = list(enumerate(text.splitlines(), start=1))
+    if lines and lines[0][1].startswith("grade"):
+        del lines[0]
+    found = [_answer(line, f"{path}, line {number}") for number, line in lines]
+    if len(found) != promised or not text.endswith("\n"):
+        raise LogError(
+            f"{path} does not hold the {promised} whole lines that its name promises.",
+            "The file is truncated, or renamed.",
+        )
     return found
+
+
+def _answer(line: str, place: str) -> _Answer:
+    """One line, such as "Correct 0.97"."""
+    grade, _, number = line.strip().partition(" ")
+    try:
+        confidence = float(number)
+    except ValueError:
+        confidence = math.nan
+    if not math.isfinite(confidence):
+        raise LogError(
+            f"{place} is no grade and confidence: {line[:40]!r}.",
+            "The file is truncated, or of another kind.",
+        )
+    if grade not in _GRADES:
+        raise LogError(
+            f"{place} has the unknown grade {grade[:40]!r}.", f"Known are {', '.join(_GRADES)}."
+        )
+    return _Answer(grade, confidence)
 
 
 def _run(model: str, source: str, norm: dict[Key, _Answer], raw: dict[Key, _Answer]) -> ImportedRun:
@@ -135,9 +154,10 @@ def _probe(
     index: int, question: Question, key: Key, norm: _Answer | None, raw: _Answer | None
 ) -> RecordedProbe:
     grade = (norm or raw or _Answer("", 0)).grade
+    score, status = _GRADES[grade]
     reading = Reading(
         "answer_position",
-        "unparsed" if grade == "Unparseable" else "option",
+        status,
         confidence=None if norm is None else norm.confidence,
         logit=None if raw is None else raw.confidence,
         rule=f"grade {grade}",
@@ -150,5 +170,5 @@ def _probe(
         prompt=RecordedPrompt(key[1]),
         result=ProbeResult(NOTHING_SEEN, [], [], [], [], seconds=None),
         readings=[reading],
-        scores=[Score(GRADE, _GRADES[grade])],
+        scores=[Score(GRADE, score)],
     )

@@ -51,23 +51,8 @@ def ranking(confidences: Sequence[float], correct: Sequence[bool]) -> Ranking | 
     return Ranking(n_right, n_wrong, u, u / (n_right * n_wrong), float(test.pvalue))
 
 
-def auroc(values: NDArray[Any], correct: NDArray[Any]) -> float:
-    """The area under the ROC curve, ties half.
-
-    Args:
-        values: Confidences, one an answer.
-        correct: Booleans, one an answer.
-
-    Returns:
-        NaN where all answers are right, or all wrong.
-    """
-    import numpy as np
-
-    return auroc_of_drawn(values, correct)(np.arange(len(values)))
-
-
 def auroc_of_drawn(values: NDArray[Any], correct: NDArray[Any]) -> Callable[[NDArray[Any]], float]:
-    """:func:`auroc` of any choice of these answers, for bootstrap intervals.
+    """The area under the ROC curve, ties half, of any choice of these answers: for bootstraps.
 
     The values are sorted once and only counted after that, which is ten times faster than to sort
     every resample.

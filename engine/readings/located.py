@@ -86,11 +86,14 @@ def _among_options(
     )
     if written is None:
         return None
-    before, _, after = written.spelling.partition(written.label)
+    start = written.spelling.lower().index(written.label.lower())
+    end = start + len(written.label)
+    lower = written.spelling[start:end] != written.label
+    before, after = written.spelling[:start], written.spelling[end:]
     ids = {
         known.label: known.token_id
         for known in wholes
-        if known.spelling == before + known.label + after
+        if known.spelling == before + (known.label.lower() if lower else known.label) + after
     }
     kept = dict(zip(positions.top_ids[at], positions.top_logprobs[at], strict=True))
     kept.setdefault(written.token_id, positions.logprobs[at])

@@ -37,6 +37,7 @@ def import_(
     """
     from engine.importers import read_logs, store_logs
     from engine.store import open_store
+    from tui.widgets.figures import count
 
     logs = read_logs(kind, paths)
     with progress_bar() as bar, open_store(db) as store:
@@ -51,7 +52,7 @@ def import_(
         return
     for run in runs:
         print(f"run {run.run_id}  {run.name}  ({run.model})")
-        print(f"  {run.questions:,} questions, {run.probes:,} probes")
+        print(f"  {count(run.questions, 'question')}, {count(run.probes, 'probe')}")
         for note in run.notes:
             print(f"  {note}")
     print(f"\nLook at them with: logitscope {db}")

@@ -55,7 +55,7 @@ class QuestionHeader(Widget):
     def _question(self, view: ProbeView) -> Text:
         row = view.row
         order = f"order {row.order_index}"
-        if row.order_index:
+        if row.order_index or list(view.permutation) != sorted(view.permutation):
             order += " (" + "".join(_source_labels(view)) + ")"
         texts = {option.label: words.one_line(option.text) for option in view.question.options}
         gold = f"gold {row.gold} {texts.get(row.gold, '')}" if row.gold else "no gold option"
