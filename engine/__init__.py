@@ -12,7 +12,8 @@ Data flows one way, and so do imports (a contract in pyproject.toml holds the or
     the worker       protocol, worker (its process), client (its owner)
     store            store <- connections, database, schema, rows, stored, snapshot; schema.sql,
                      views.sql (where the flags are applied)
-    runs             runs <- planning, plan_checks, sweeps, execution, single; followups, known; demo
+    runs             runs <- planning, plan_checks, sweeps, execution, single; followups, known;
+                     demo
     other results    importers; reread (readings anew, from what is stored)
     views            browse, console, studies <- metrics; doctor
 

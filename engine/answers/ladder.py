@@ -87,13 +87,14 @@ def _index(options: tuple[tuple[str, str], ...]) -> OptionIndex:
 
 def _read(view: View) -> Answer:
     if explicit := _first(view, EXPLICIT):
-        return _endorsing(view, *explicit)
+        return _endorsing(view, view, *explicit)
     if declined := _phrased(view, DECLINING):
         return declined
-    indirect = _first(view if view.finished else view.complete_sentences(), INDIRECT)
+    whole = view if view.finished else view.complete_sentences()
+    indirect = _first(whole, INDIRECT)
     doubt = view.outside(refusals.DONT_KNOW)
     if indirect and not (doubt and _is_doubted(view, doubt.end(), indirect[1].start)):
-        return _endorsing(view, *indirect)
+        return _endorsing(view, whole, *indirect)
     # "That depends on" may go on to an answer where the text was cut.
     open_ended = (phrase for phrase in LEAVING_OPEN if view.finished or phrase[1] != "refusal")
     if left_open := _phrased(view, open_ended):
@@ -123,11 +124,12 @@ def _is_doubted(view: View, doubt_end: int, option_start: int) -> bool:
     return option_start >= doubt_end and same_sentence and not _TURNS.search(between)
 
 
-def _endorsing(view: View, rule: str, found: Endorsed) -> Answer:
+def _endorsing(view: View, read: View, rule: str, found: Endorsed) -> Answer:
+    """The answer that options found in what was read of a reply make of the whole."""
     span = view.reply.span(found.start, found.end)
     only = found.labels[0] if len(found.labels) == 1 else None
     hedged = any(view.outside(phrase, only) for phrase in refusals.HEDGES)
     if only is not None:
-        place = view.reply.span(*view.mentions[view.at[found.start]].name)
+        place = view.reply.span(*read.mentions[read.at[found.start]].name)
         return Answer("option", only, rule=rule, span=span, hedged=hedged, place=place)
     return Answer("several", labels=found.labels, rule=rule, span=span, hedged=hedged)
