@@ -10,9 +10,9 @@ from engine.errors import LogitscopeError
 from engine.metrics.intervals import wilson_interval
 from engine.metrics.paired import cohen_kappa
 from engine.records import ReadingName
-from engine.studies.pairs import PAIR_COLUMNS, Side, behind, pair_row
+from engine.studies.pairs import PAIR_COLUMNS, Side, behind, joined, pair_row
 from engine.studies.report import Column, Report, Row, Table, Value, quoted
-from engine.studies.scope import RunFacts, Scope, answers_view, runs_of
+from engine.studies.scope import RunFacts, Scope, runs_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -109,18 +109,9 @@ def _matrix(
     cursor: DuckDBPyConnection, first: Side, second: Side, scope: Scope
 ) -> dict[tuple[str, str], int]:
     """How often the sides said each pair of things."""
-    view = answers_view(scope.text)
     one, other = _SAYS.format(side="a"), _SAYS.format(side="b")
     found = cursor.execute(
-        f"""
-        SELECT {one}, {other}, count(*)
-        FROM {view} a JOIN {view} b USING (question_id, order_index)
-        WHERE a.run_id = ? AND a.format = ? AND a.reading = ? AND a.sample IS NULL
-          AND b.run_id = ? AND b.format = ? AND b.reading = ? AND b.sample IS NULL
-          AND a.perturbation IS NULL AND b.perturbation IS NULL
-        GROUP BY 1, 2
-        """,
-        [*first, *second],
+        f"SELECT {one}, {other}, count(*) FROM {joined(first, second, scope.text)} GROUP BY 1, 2"
     ).fetchall()
     return {(one, other): count for one, other, count in found}
 

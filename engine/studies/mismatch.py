@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from engine.flags import FLAGS
 from engine.metrics.intervals import wilson_interval
 from engine.studies.both import choices_table, confusion_tables, said_by
-from engine.studies.report import Column, Plot, Report, Row, Series, Table, Value, quoted
+from engine.studies.report import Column, Plot, Report, Row, Table, Value, quoted
 from engine.studies.scope import Grouping, Scope, TextSource, runs_of
+from engine.studies.series import drawn
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -185,29 +186,21 @@ def _condition(found: dict[str, int | str | None], groups: tuple[str, ...]) -> s
 
 def _plots(rows: Sequence[Row]) -> Iterator[Plot]:
     """Rates of mismatch and refusal, one bar a row of the counts."""
-    names = tuple(
-        " ".join(
-            str(row.cells[key])
-            for key in ("run_id", "format", "order_index", "subject")
-            if row.cells.get(key) is not None
+    bars = []
+    for row in rows:
+        keys = ("run_id", "format", "order_index", "subject")
+        name = " ".join(str(row.cells[key]) for key in keys if row.cells.get(key) is not None)
+        refusal, interval = _rate(row.cells["refused_text"], row.cells["n"])
+        bars.append(
+            Row({**row.cells, "name": name, "refusal": refusal, "refusal_interval": interval})
         )
-        for row in rows
+    series = (
+        drawn("mismatch", bars, "name", "mismatch_rate", "mismatch_interval"),
+        drawn("text refuses", bars, "name", "refusal", "refusal_interval"),
     )
-    series = []
-    for name, key in (("mismatch", "mismatch"), ("text refuses", "refused_text")):
-        rates = [_rate(row.cells[key], row.cells["n"]) for row in rows]
-        if any(rate is not None for rate, _ in rates):
-            series.append(
-                Series(
-                    name,
-                    names,
-                    tuple(rate for rate, _ in rates),
-                    tuple(None if bounds is None else bounds[0] for _, bounds in rates),
-                    tuple(None if bounds is None else bounds[1] for _, bounds in rates),
-                )
-            )
-    if series:
-        yield Plot("Mismatch and refusal", "bars", "", "share of the questions", tuple(series))
+    recorded = tuple(each for each in series if any(rate is not None for rate in each.y))
+    if recorded:
+        yield Plot("Mismatch and refusal", "bars", "", "share of the questions", recorded)
 
 
 def _notes(cursor: DuckDBPyConnection, runs: list[int], text: TextSource) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def pair_row(
     """
     counts = ", ".join(f"count(*) FILTER ({what})" for what in CONDITIONS.values())
     (found,) = cursor.execute(
-        f"SELECT {counts} FROM {_joined(first, second, text)} AND {condition}"
+        f"SELECT {counts} FROM {joined(first, second, text)} AND {condition}"
     ).fetchall()
     counted = dict(zip(CONDITIONS, found, strict=True))
     n, differ = counted["n"], counted["differ"]
@@ -107,10 +107,11 @@ def pair_row(
 
 def behind(first: Side, second: Side, text: TextSource, condition: str) -> str:
     """The probes of the first side whose question both have, under a condition on both."""
-    return f"probe_id IN (SELECT a.probe_id FROM {_joined(first, second, text)} AND {condition})"
+    return f"probe_id IN (SELECT a.probe_id FROM {joined(first, second, text)} AND {condition})"
 
 
-def _joined(first: Side, second: Side, text: TextSource) -> str:
+def joined(first: Side, second: Side, text: TextSource) -> str:
+    """SQL after FROM: the answers ``a`` and ``b`` of both sides to the same questions."""
     view = answers_view(text)
     sides = " AND ".join(
         f"{side}.run_id = {of.run_id} AND {side}.format = {quoted(of.format)} "
