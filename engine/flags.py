@@ -51,12 +51,13 @@ class Flag(msgspec.Struct, frozen=True):
     expression: str
     source: str
 
-    def of_reading(self) -> str:
-        """Its definition over what the answer ladder reads, whatever a person says."""
-        return _DECIDED.sub(r"read_\1", self.expression)
-
 
 _DECIDED = re.compile(r"\btext_(status|label)\b")
+
+
+def of_reading(expression: str) -> str:
+    """A SQL expression over what texts say, over what the answer ladder reads instead."""
+    return _DECIDED.sub(r"read_\1", expression)
 
 
 FLAGS: tuple[Flag, ...] = (

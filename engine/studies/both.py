@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from engine.flags import of_reading
 from engine.metrics.distributions import jensen_shannon, ordinal_wasserstein, total_variation
 from engine.studies.report import Column, Row, Table, Value, quoted
 from engine.studies.scope import TextSource
@@ -43,7 +44,7 @@ Places = dict[tuple[int, str], Counter[float]]
 
 def said_by(expression: str, text: TextSource) -> str:
     """A SQL expression over what texts say, over what was decided or what the ladder reads."""
-    return expression if text == "decided" else expression.replace("text_", "read_")
+    return expression if text == "decided" else of_reading(expression)
 
 
 def choices_table(cursor: DuckDBPyConnection, runs: list[int], text: TextSource) -> Table:

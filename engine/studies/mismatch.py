@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from engine.flags import FLAGS
+from engine.flags import FLAGS, of_reading
 from engine.metrics.intervals import wilson_interval
 from engine.studies.both import choices_table, confusion_tables, said_by
 from engine.studies.report import Column, Plot, Report, Row, Table, Value, quoted
@@ -112,7 +112,8 @@ def _columns(by: Grouping) -> tuple[Column, ...]:
 def flag_expressions(text: TextSource) -> dict[str, str]:
     """Every flag's SQL by name, over what was decided or over what the ladder reads."""
     return {
-        flag.name: flag.name if text == "decided" else f"({flag.of_reading()})" for flag in FLAGS
+        flag.name: flag.name if text == "decided" else f"({of_reading(flag.expression)})"
+        for flag in FLAGS
     }
 
 
