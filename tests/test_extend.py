@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
 from engine.errors import ModelError, OutOfMemory
@@ -14,7 +15,7 @@ from engine.extend import branch, draw_samples
 from engine.model import LoadedModel
 from engine.plans import Session
 from engine.probe import Prober
-from engine.records import Generation, ProbeSettings, SamplerSettings
+from engine.records import Generation, Positions, ProbeSettings, SamplerSettings
 from engine.rendered import RenderedPrompt
 from tests.test_probe import CLOSE, Full, after, assert_positions, without_stops
 from tests.tiny_models import PLAIN, made_up_ids, tiny_loaded, tiny_model, tiny_prompt
@@ -78,6 +79,32 @@ def assert_branch(family: str, text: Generation, beginning: Sequence[int], fork_
     assert positions.sampler_logprobs is None
 
 
+def assert_same_nuclei(one: Positions, other: Positions) -> None:
+    """Compare what samples were drawn from, position by position.
+
+    A batch of another size moves logits by float32's last digits. Where the mass up to a token is
+    top_p to within these, one nucleus ends with the token and the other before it; then the wider
+    one must be the other and just the token at its cut.
+    """
+    if one.sampler_logprobs is None or other.sampler_logprobs is None:
+        assert one.sampler_logprobs is other.sampler_logprobs
+        return
+    assert one.sampler_logsumexps is not None
+    assert other.sampler_logsumexps is not None
+    assert one.sampler_cutoffs is not None
+    assert other.sampler_cutoffs is not None
+    for nuclei in zip(
+        zip(one.sampler_logprobs, one.sampler_logsumexps, one.sampler_cutoffs, strict=True),
+        zip(other.sampler_logprobs, other.sampler_logsumexps, other.sampler_cutoffs, strict=True),
+        strict=True,
+    ):
+        (drawn, total, cut), (other_drawn, other_total, other_cut) = sorted(nuclei, reverse=True)
+        assert drawn + total == pytest.approx(other_drawn + other_total, abs=CLOSE)
+        if other_total != pytest.approx(total, abs=CLOSE):
+            assert other_cut < cut
+            assert np.logaddexp(total, other_cut) == pytest.approx(other_total, abs=CLOSE)
+
+
 # Samples
 
 
@@ -100,9 +127,10 @@ def test_further_samples_are_those_of_a_larger_probe(family: str, penalty: float
         )
         assert one.positions.token_ids == other.positions.token_ids
         assert one.positions.ranks == other.positions.ranks
-        for column in ("logprobs", "entropies", "margins", "sampler_logprobs"):
+        for column in ("logprobs", "entropies", "margins"):
             expected = getattr(one.positions, column)
             assert getattr(other.positions, column) == pytest.approx(expected, abs=CLOSE)
+        assert_same_nuclei(one.positions, other.positions)
 
 
 def test_any_samples_may_be_drawn_in_any_company() -> None:

@@ -131,9 +131,23 @@ def load_format(name_or_path: str | Path, fields: Mapping[str, str] | None = Non
     """
     name, *changes = re.split(r":(?=\w+=)", str(name_or_path))
     origin, source = _read(name)
+    fmt = parse_format(source, origin)
+    return _change(fmt, dict(change.split("=", 1) for change in changes) | dict(fields or {}))
+
+
+def parse_format(source: str, origin: str) -> PromptFormat:
+    """Make a prompt format of the text of its file, and check all its templates.
+
+    Args:
+        source: The TOML text.
+        origin: What messages call the file; its stem is the name of a format that gives none.
+
+    Raises:
+        FormatError: As :func:`load_format`.
+    """
     fmt = _parse(source, origin)
     _check(fmt, source, origin)
-    return _change(fmt, dict(change.split("=", 1) for change in changes) | dict(fields or {}))
+    return fmt
 
 
 def render_template(fmt: PromptFormat, part: Part, values: Mapping[str, object]) -> str:
