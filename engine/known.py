@@ -56,7 +56,7 @@ class Known:
     def __init__(self, store: Store, probe_id: int, edited: str = "") -> None:
         self._store = store
         self._probe_id = probe_id
-        probe = _recorded(store, probe_id)
+        probe = recorded_probe(store, probe_id)
         self.run_id: int = probe["run_id"]
         try:
             plan = decode_plan(probe["settings"])
@@ -66,7 +66,7 @@ class Known:
                 f"Nothing says how probe {probe_id} was made, so it can't be repeated.",
                 "Probe the question anew with: logitscope run",
             ) from error
-        question = _question(store, probe["question_id"])
+        question = stored_question(store, probe["question_id"])
         self._prompt = edited or probe["prompt"]
         ids = probe["prompt_ids"]
         self._prompt_ids: tuple[int, ...] | None = None if ids is None else tuple(ids)
@@ -98,7 +98,7 @@ class Known:
         busy_with: str,
     ) -> Answered:
         """Ask the probe's question again, live; nothing is stored."""
-        ready = _load(client, self.plan, on_event, stop, busy_with)
+        ready = load_model(client, self.plan, on_event, stop, busy_with)
         probe = ask_one(
             client, self.plan, self.planned, ready, live=True, on_event=on_event, stop=stop
         )
@@ -120,7 +120,7 @@ class Known:
                 f"The tokens of the prompt of probe {self._probe_id} are unknown."
             )
         check_weights(self._made_with)
-        ready = _load(client, self.plan, on_event, stop, busy_with)
+        ready = load_model(client, self.plan, on_event, stop, busy_with)
         check_same_model(self._store, self.run_id, ready.model)
         size = ready.model.vocab_size
         if any(not 0 <= token_id < size for token_id in beginning):
@@ -145,7 +145,7 @@ class Known:
                 return event.generations
             if isinstance(event, Wrote | Note):
                 on_event(event)
-        raise _cancelled()
+        raise cancelled()
 
     def store(self, texts: Sequence[Generation]) -> None:
         """Add texts to the probe, read by the answer ladder."""
@@ -155,14 +155,18 @@ class Known:
         self._store.add_texts(self._probe_id, texts, readings)
 
 
-def _load(
+def load_model(
     client: WorkerClient,
     plan: RunPlan,
     on_event: OnEvent,
     stop: threading.Event | None,
     busy_with: str,
 ) -> Ready:
-    """Have the model loaded; beside a run, only make sure that it is."""
+    """Have the model of a plan loaded; beside a run, only make sure that it is.
+
+    Raises:
+        LogitscopeError: It can't be, a run keeps another one busy, or ``stop`` was set.
+    """
     if busy_with:
         ready = client.loaded(plan.load)
         if ready is None:
@@ -173,15 +177,16 @@ def _load(
         return ready
     ready = client.load(plan.load, lambda stage: on_event(Loading(0, stage)), stop)
     if ready is None:
-        raise _cancelled()
+        raise cancelled()
     return ready
 
 
-def _cancelled() -> CancelledError:
+def cancelled() -> CancelledError:
+    """What is raised where somebody gave up."""
     return CancelledError("The question was not asked: it was cancelled.")
 
 
-def _recorded(store: Store, probe_id: int) -> Record:
+def recorded_probe(store: Store, probe_id: int) -> Record:
     """The row of a probe, with kind and settings of its run."""
     query = (
         "SELECT probes.*, kind, settings FROM probes JOIN runs USING (run_id) WHERE probe_id = ?"
@@ -191,7 +196,8 @@ def _recorded(store: Store, probe_id: int) -> Record:
     raise StoreError(f"{store.path} holds nothing with the number {probe_id}.")
 
 
-def _question(store: Store, question_id: str) -> Question:
+def stored_question(store: Store, question_id: str) -> Question:
+    """A question in the order of its source."""
     (row,) = records(store.reader(), "FROM questions WHERE question_id = ?", [question_id])
     options = tuple(Option(**option) for option in row["options"])
     return Question(row["text"], options, row["gold"], row["subject"], row["dataset"])

@@ -14,7 +14,7 @@ from tests.question_driver import Driver, opened
 from tests.question_views import VOCABULARY, distribution, edited_answer, make_view
 from tests.screen_help import LARGE, SMALL, until
 from tui.asking import EditPrompt
-from tui.comparison import compare, edited_side, stored_side
+from tui.comparison import Line, Side, compare, probed_side, stored_side
 from tui.events import AskDone, AskFailed, AskSaw
 from tui.screens.edit import EditScreen
 from tui.screens.help import sections
@@ -58,12 +58,19 @@ async def answer(driver: Driver, ask: EditPrompt) -> Any:
 # The comparison
 
 
+def figures(view: Any, now: Side | None) -> dict[str, Line]:
+    texts = [option.text for option in view.question.options]
+    return {line.name: line for line in compare(texts, stored_side(view), now)}
+
+
+def answered(view: Any, prompt: str) -> Side:
+    edited = edited_answer(view, prompt)
+    return probed_side(edited.probe, edited.ready.vocabulary)
+
+
 def test_figures_before_and_now_and_how_far_they_moved() -> None:
     view = make_view(0)
-    lines = {
-        line.name: line
-        for line in compare(view, stored_side(view), edited_side(edited_answer(view, "x")))
-    }
+    lines = figures(view, answered(view, "x"))
     assert lines["A Venus"][1:4] == ("35.0%", "60.0%", "+25.0")
     assert lines["B Mercury"][1:4] == ("31.0%", "20.0%", "−11.0")
     assert lines["C Mars"][1:4] == ("5.0%", "5.0%", "±0")
@@ -78,7 +85,7 @@ def test_what_is_not_recorded_is_said() -> None:
     from tests.question_views import without_positions
 
     view = without_positions(make_view(0))
-    lines = {line.name: line for line in compare(view, stored_side(view), None)}
+    lines = figures(view, None)
     assert lines["prompt tokens"].before == "–"
     assert lines["A Venus"].before == "–"
     assert all(not line.now and not line.change for line in lines.values())
@@ -125,7 +132,7 @@ async def test_the_first_tokens_distribution_is_drawn_before_the_text() -> None:
         assert line_of(driver, "A Venus").endswith("+15.0")
         assert "“Sure”" in line_of(driver, "top token 1")
         driver.session.tell(AskSaw(ask, Wrote(1, 1, 0, [VOCABULARY[b"B"]])))
-        await until(driver.pilot, lambda: line_of(driver, "now").endswith(" B"))
+        await until(driver.pilot, lambda: line_of(driver, "now").endswith("▸B"))
 
 
 async def test_the_whole_answer_and_its_warnings() -> None:
@@ -137,7 +144,7 @@ async def test_the_whole_answer_and_its_warnings() -> None:
         assert "The prompt ends in a space." in table(driver)
         assert "changed by hand" not in table(driver)
         assert line_of(driver, "baseline  ") == "baseline  B  The·correct·answer·is·B.·Mercury."
-        assert line_of(driver, "now") == "now       A  Sure!·A"
+        assert line_of(driver, "now") == "now       A  ▸Sure!·A"
         assert "● live" not in driver.text
 
 

@@ -14,7 +14,8 @@ from tui.events import AskCancelled, AskDone, AskFailed, AskSaw, AskStarted
 
 if TYPE_CHECKING:
     from engine.followups import Answered
-    from engine.protocol import JobEvent
+    from engine.formats import PromptFormat
+    from engine.lab import Lab, LabEvent, Trial
     from tui.session import Session
 
 _log = logging.getLogger(__name__)
@@ -54,10 +55,24 @@ class EditPrompt(msgspec.Struct, frozen=True, eq=False):
     prompt: str
 
 
-Ask = Rerun | MoreSamples | Branch | EditPrompt
+class TryFormat(msgspec.Struct, frozen=True, eq=False):
+    """A prompt format as somebody is writing it; the answer is a trial, stored nowhere.
+
+    Attributes:
+        probe_id: The probe that the lab is about.
+        lab: Asks its own question and the pinned ones.
+        format: The format.
+    """
+
+    probe_id: int
+    lab: Lab
+    format: PromptFormat
+
+
+Ask = Rerun | MoreSamples | Branch | EditPrompt | TryFormat
 """One thing that is asked; two that ask the same are still two."""
 
-Answer: TypeAlias = "int | list[int] | Answered"
+Answer: TypeAlias = "int | list[int] | Answered | Trial"
 
 
 class Asking:
@@ -157,7 +172,7 @@ class Asking:
     def _answer(self, ask: Ask, stop: threading.Event, busy_with: str) -> Answer:
         from engine import followups
 
-        def saw(event: JobEvent) -> None:
+        def saw(event: LabEvent) -> None:
             if not stop.is_set():
                 self._session.post(AskSaw(ask, event))
 
@@ -187,3 +202,5 @@ class Asking:
                 return followups.ask_edited(
                     store, probe_id, prompt, client, on_event=saw, stop=stop, busy_with=busy_with
                 )
+            case TryFormat(_, lab, fmt):
+                return lab.try_format(fmt, client, on_event=saw, stop=stop, busy_with=busy_with)

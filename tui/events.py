@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from engine import protocol
     from engine.followups import Answered
+    from engine.lab import LabEvent
     from engine.runs import RunProgress
     from tui.asking import Answer, Ask
     from tui.listing import Listing, Query
@@ -75,15 +75,16 @@ class AskStarted(msgspec.Struct, frozen=True):
 class AskSaw(msgspec.Struct, frozen=True):
     """The worker said something about what is being asked.
 
-    ``event`` is a ``Loading``, ``FirstToken``, ``Wrote`` or ``Note`` of :mod:`engine.protocol`.
+    ``event`` is a ``Loading``, ``FirstToken``, ``Wrote`` or ``Note`` of :mod:`engine.protocol`, or
+    what :data:`engine.lab.OnLabEvent` is told.
     """
 
     ask: Ask
-    event: protocol.Event
+    event: LabEvent
 
 
 class AskDone(msgspec.Struct, frozen=True):
-    """The answer is there, and stored unless it is to an edited prompt."""
+    """The answer is there, and stored unless it is to an edited prompt or a format tried."""
 
     ask: Ask
     answer: Answer

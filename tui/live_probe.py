@@ -10,7 +10,7 @@ from tui.asking import Branch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from engine.protocol import Event
+    from engine.lab import LabEvent
     from engine.records import Distribution
     from tui.asking import Ask
     from tui.session import Session
@@ -44,7 +44,7 @@ class LiveProbe:
         self.tokens: dict[int, TokenEntry] = {}
         self.drawing = False
 
-    def see(self, event: Event) -> None:
+    def see(self, event: LabEvent) -> None:
         """Take in one event."""
         match event:
             case Loading(stage=stage):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engine import browse
 from engine.errors import LogitscopeError, StoreError
 from tui import words
-from tui.asking import Ask, Asking, EditPrompt, Rerun
+from tui.asking import Ask, Asking, EditPrompt, Rerun, TryFormat
 from tui.events import (
     AskFailed,
     EditKept,
@@ -400,7 +400,7 @@ class Session:
 
         Told as ``Ask...`` events.
         """
-        if self.read_only and not isinstance(ask, EditPrompt):
+        if self.read_only and not isinstance(ask, EditPrompt | TryFormat):
             self.post(AskFailed(ask, *_READ_ONLY))
         else:
             self.asking.ask(ask)

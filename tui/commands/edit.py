@@ -36,7 +36,7 @@ def edit(
     from engine.followups import ask_edited
     from engine.followups import keep as keep_edited
     from engine.store import open_store
-    from tui.comparison import compare, edited_side, stored_side
+    from tui.comparison import compare, probed_side, stored_side
 
     if (prompt is None) == (file is None):
         raise typer.BadParameter("Give either --prompt TEXT or --file FILE.")
@@ -46,11 +46,11 @@ def edit(
         with WorkerClient(niceness=0) as client:
             edited = ask_edited(store, probe, text or "", client, on_event=tell)
         kept = keep_edited(store, edited) if keep else None
-    before, now = stored_side(view), edited_side(edited)
+    before, now = stored_side(view), probed_side(edited.probe, edited.ready.vocabulary)
     if json:
         print_json({"baseline": before._asdict(), "now": now._asdict(), "kept": kept})
     else:
-        lines = compare(view, before, now)
+        lines = compare([option.text for option in view.question.options], before, now)
         print_rows(
             ("", "baseline", "now", "change"),
             [(line.name, line.before, line.now, line.change) for line in lines],

@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 from engine.protocol import FirstToken
 from tui.actions import bindings
 from tui.asking import EditPrompt
-from tui.comparison import edited_side, live_side
+from tui.comparison import live_side, probed_side, stored_side
 from tui.events import (
     AskDone,
     AskFailed,
@@ -71,7 +71,8 @@ class EditScreen(Screen[None]):
             area = TextArea(self._view.prompt or "", id="prompt-text", show_line_numbers=False)
             area.border_title = "prompt"
             yield area
-            yield ComparisonView(self._view)
+            texts = [option.text for option in self._view.question.options]
+            yield ComparisonView(texts, stored_side(self._view))
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -141,7 +142,7 @@ class EditScreen(Screen[None]):
         self._header.say_live("")
         if self._area.text == edited.probe.prompt.text:
             self._edited = edited
-        self._comparison.show(edited_side(edited))
+        self._comparison.show(probed_side(edited.probe, edited.ready.vocabulary))
 
     def _draw_soon(self, *, at_once: bool) -> None:
         live = self._live
@@ -160,7 +161,7 @@ class EditScreen(Screen[None]):
         if live is self._live:
             self._header.say_live(live.stage)
             if live.first is not None:
-                self._comparison.show(live_side(self._view, live))
+                self._comparison.show(live_side(self._view.question.labels, live))
 
     # Actions
 

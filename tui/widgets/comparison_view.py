@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
-from engine.browse import ProbeView
-from tui.comparison import Line, Side, compare, stored_side
+from engine.prompt_diff import first_difference
+from tui.comparison import Line, Side, compare
 from tui.widgets.figures import bar
 from tui.widgets.line_view import LineView
 from tui.widgets.token_text import fit
@@ -13,6 +15,8 @@ from tui.widgets.token_text import fit
 CHANGE_CELLS = 7
 FIGURE_CELLS = 7
 LONGEST_BAR = 16
+DIFFERENCE = "▸"
+"""Stands where the text leaves that of the baseline."""
 
 
 class ComparisonView(LineView):
@@ -20,19 +24,26 @@ class ComparisonView(LineView):
 
     HELP_TITLE = "baseline → now"
     HELP = (
-        "The stored prompt's answers beside those to the prompt as it is above or at the left: "
+        "The baseline's answers beside those to the prompt that is being changed: "
         "the probability of each option's label as the first token, in per cent, and by how many "
-        "points it moved; the likeliest first tokens; what the greedy text says and the text "
-        "itself. The prompt's last tokens tell a blank that can't be seen."
+        "points it moved; the entropy of the first token; its likeliest tokens; what the greedy "
+        f"text says and the text itself, {DIFFERENCE} where it leaves the baseline's. The prompt's "
+        "last tokens tell a blank that can't be seen."
     )
     BORDER_TITLE = "baseline → now"
 
-    def __init__(self, view: ProbeView) -> None:
+    def __init__(self, texts: Sequence[str], before: Side) -> None:
+        """Compare the answers to a question with these option texts with a baseline."""
         super().__init__(id="comparison")
-        self._view = view
-        self._before = stored_side(view)
+        self._texts = texts
+        self._before = before
         self._now: Side | None = None
         self._problem = ""
+
+    def rebase(self, before: Side) -> None:
+        """Compare with another baseline."""
+        self._before = before
+        self.remake()
 
     def show(self, now: Side | None, problem: str = "") -> None:
         """Show what is known of the changed prompt, or why nothing is."""
@@ -50,16 +61,17 @@ class ComparisonView(LineView):
             codes = "  ".join(code for code, _ in warnings)
             lines.append(Text(fit(f"⚠ {codes}", columns), self.tone("warn")))
         lines += self._table(columns)
-        lines += self._text("baseline", self._before, columns)
+        lines += self._text("baseline", self._before, None, columns)
         if self._now is not None:
-            lines += self._text("now     ", self._now, columns)
+            same = first_difference(self._before.text, self._now.text)
+            lines += self._text("now     ", self._now, same, columns)
         for code, sentence in warnings:
             warning = Text.assemble((f"⚠ {code}: ", self.tone("warn")), sentence)
             lines += warning.wrap(self.app.console, columns)
         return lines
 
     def _table(self, columns: int) -> list[Text]:
-        figures = compare(self._view, self._before, self._now)
+        figures = compare(self._texts, self._before, self._now)
         side = max(FIGURE_CELLS, (columns - CHANGE_CELLS) // 3)
         name = columns - CHANGE_CELLS - 2 * side
         header = (
@@ -86,12 +98,19 @@ class ComparisonView(LineView):
         figure.append(" " * (cells - figure.cell_len))
         return figure
 
-    def _text(self, name: str, side: Side, columns: int) -> list[Text]:
-        """What the greedy text says, and the text."""
+    def _text(self, name: str, side: Side, same: int | None, columns: int) -> list[Text]:
+        """What the greedy text says, and the text; what it shares with the baseline is dim."""
         whole = Text.assemble((f"{name}  ", self.tone("dim")))
         if side.says:
             whole.append(f"{side.says}  ", self.tone("strong"))
-        return list(whole.append(side.text).wrap(self.app.console, columns))
+        unfinished = not side.says
+        if same is None or (unfinished and same == len(side.text)):
+            whole.append(side.text)
+        else:
+            whole.append(side.text[:same], self.tone("dim"))
+            whole.append(DIFFERENCE, self.tone("accent"))
+            whole.append(side.text[same:])
+        return list(whole.wrap(self.app.console, columns))
 
     def _new_warnings(self) -> list[tuple[str, str]]:
         """What is to be known about the changed prompt and was not true of the stored one."""
