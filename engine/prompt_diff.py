@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 ChangeKind = Literal["same", "removed", "added"]
@@ -68,43 +68,51 @@ def _by_line(one: Sequence[str], other: Sequence[str]) -> Iterator[Change]:
     yield from _by_word("".join(one[begin:]), "".join(other[other_begin:]))
 
 
+class _Edit(NamedTuple):
+    """What was removed and added at one place, and what is the same behind it."""
+
+    removed: str
+    added: str
+    same: str
+
+    @property
+    def size(self) -> int:
+        return max(len(self.removed), len(self.added))
+
+
 def _by_word(one: str, other: str) -> Iterator[Change]:
     words, others = _WORD.findall(one), _WORD.findall(other)
     head, tail = _common_ends(words, others)
     yield Change("same", "".join(words[:head]))
-    begin = other_begin = head
-    for start, other_start, size in _matches(words, others, head, tail):
-        removed, added = words[begin:start], others[other_begin:other_start]
-        yield from _by_character("".join(removed), "".join(added))
-        begin, other_begin = start + size, other_start + size
-        yield Change("same", "".join(words[start:begin]))
+    changed, other_changed = words[head : len(words) - tail], others[head : len(others) - tail]
+    for edit in _merged(list(_edits(changed, other_changed))):
+        yield from _by_character(edit.removed, edit.added)
+        yield Change("same", edit.same)
+    yield Change("same", "".join(words[len(words) - tail :]))
 
 
-def _matches(
-    words: list[str], others: list[str], head: int, tail: int
-) -> Iterator[tuple[int, int, int]]:
-    """Stretches of the same words: start in each, and length. The last is the common tail.
-
-    A lone blank or point between words that were all replaced is no match.
-    """
-    stop, other_stop = len(words) - tail, len(others) - tail
+def _edits(words: Sequence[str], others: Sequence[str]) -> Iterator[_Edit]:
     # Among many words difflib takes none that is everywhere for an anchor, which keeps it quick.
-    matcher = SequenceMatcher(None, words[head:stop], others[head:other_stop])
-    found = [(a + head, b + head, size) for a, b, size in matcher.get_matching_blocks()[:-1]]
-    found.append((stop, other_stop, tail))
-    end = other_end = head
-    for (start, other_start, size), (following, other_following, _) in pairwise(found):
-        alone = size == 1 and not re.match(r"[\w\n]", words[start])
-        replaced = (
-            end < start
-            and other_end < other_start
-            and start + 1 < following
-            and other_start + 1 < other_following
-        )
-        if not (alone and replaced):
-            yield start, other_start, size
-            end, other_end = start + size, other_start + size
-    yield found[-1]
+    begin = other_begin = 0
+    for start, other_start, size in SequenceMatcher(None, words, others).get_matching_blocks():
+        removed, added = words[begin:start], others[other_begin:other_start]
+        begin, other_begin = start + size, other_start + size
+        yield _Edit("".join(removed), "".join(added), "".join(words[start:begin]))
+
+
+def _merged(edits: list[_Edit]) -> list[_Edit]:
+    """Take a match for changed that is no longer than what changes on either side of it.
+
+    Two texts that say different things still share a "the" here and a comma there.
+    """
+    merged = edits[:1]
+    for edit in edits[1:]:
+        removed, added, same = merged[-1]
+        if len(same) <= min(merged[-1].size, edit.size):
+            merged[-1] = _Edit(removed + same + edit.removed, added + same + edit.added, edit.same)
+        else:
+            merged.append(edit)
+    return merged if len(merged) == len(edits) else _merged(merged)
 
 
 def _by_character(removed: str, added: str) -> Iterator[Change]:

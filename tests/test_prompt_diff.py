@@ -89,7 +89,13 @@ def test_up_to_the_first_difference_all_is_the_same(one: str, other: str) -> Non
         ("It is Paris.", "It is London.", "It is {-Paris-}{+London+}."),
         ("in London", "in Lisbon", "in {-London-}{+Lisbon+}"),
         ("one two three", "four five six", "{-one two three-}{+four five six+}"),
-        ("A. yes\nB. no\n", "(A) yes\n(B) no\n", "{+(+}A{-.-}{+)+} yes\n{+(+}B{-.-}{+)+} no\n"),
+        ("A. yes\nB. no\n", "(A) yes\n(B) no\n", "{-A.-}{+(A)+} yes\n{-B.-}{+(B)+} no\n"),
+        ("teh cat sta", "the cat sat", "{-teh-}{+the+} cat {-sta-}{+sat+}"),
+        (
+            "The first text, about the sea.",
+            "Another one, with the hills.",
+            "{-The first text, about the sea-}{+Another one, with the hills+}.",
+        ),
         ("x\nAnswer:", "x\nChoices:\nAnswer:", "x\n{+Choices:\n+}Answer:"),
         ("", "new", "{+new+}"),
         ("old", "", "{-old-}"),
@@ -99,8 +105,8 @@ def test_what_differs_is_shown_in_words(one: str, other: str, shown: str) -> Non
     assert marked(one, other) == shown
 
 
-def test_two_protocols_differ_where_they_are_known_to() -> None:
-    """The header's second space and nothing else, once the format is changed by that."""
+def test_the_second_space_of_a_header_is_found() -> None:
+    """It is what sets the original MMLU prompt apart from the harness's."""
     question = Question(
         "What is it?", (Option("A", "this"), Option("B", "that")), "A", "high_school_geography"
     )
