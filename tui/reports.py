@@ -10,7 +10,7 @@ from engine.studies import Scope
 from engine.studies.report import Column, Form, Report, Table, Value
 from tui.output import NOT_RECORDED
 
-RIGHT_FORMS: frozenset[Form] = frozenset({"count", "percent", "number", "p_value"})
+RIGHT_FORMS: frozenset[Form] = frozenset({"count", "percent", "points", "number", "p_value"})
 """What stands at the right of its column."""
 
 _LATEX = str.maketrans(
@@ -35,6 +35,8 @@ def shown(value: Value, form: Form) -> str:
     """A cell as people read it."""
     if value is None:
         return NOT_RECORDED
+    if isinstance(value, tuple) and form == "points_interval":
+        return " to ".join(shown(bound, "points") for bound in value)
     if isinstance(value, tuple):
         scale, digits = (100, 0) if form == "percent_interval" else (1, 3)
         # Adding zero makes a rounded -0 one without a sign.
@@ -44,6 +46,9 @@ def shown(value: Value, form: Form) -> str:
         return str(value)
     if form == "percent":
         return f"{round(100 * value, 1) + 0.0:.1f}"
+    if form == "points":
+        points = round(100 * value, 1)
+        return f"{points:+.1f}" if points else "0.0"
     if form == "p_value":
         return "<1e-300" if value == 0 else f"{value:.2g}"
     if isinstance(value, int) or form == "count":

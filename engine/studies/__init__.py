@@ -77,6 +77,12 @@ STUDIES: tuple[Study, ...] = (
         "Where two runs agree, which answers flip, and whether the difference is more than chance.",
         runs=2,
     ),
+    Study(
+        "sweep",
+        "One thing changed, point by point",
+        "What moves when one thing about the prompt or the sampler is changed: accuracy, mismatch, "
+        "the probability of every label, and which answers flip.",
+    ),
 )
 
 

@@ -13,9 +13,9 @@ from engine.studies.lengths import LENGTH_COLUMNS, LENGTH_NOTE, length_row
 from engine.studies.mismatch import flag_expressions
 from engine.studies.report import Column, Plot, Report, Row, Table, Value
 from engine.studies.sampled import Sampled, mean_interval, sampled
+from engine.studies.sampler_sweeps import SWEEP_NOTE, sweep_columns, sweep_plots, sweep_rows
 from engine.studies.scope import Scope, runs_of
 from engine.studies.series import drawn
-from engine.studies.sweeps import SWEEP_NOTE, sweep_columns, sweep_plots, sweep_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -28,12 +28,13 @@ READINGS: tuple[ReadingName, ...] = (
     "continuation_unconditional",
     "exact_match",
     "quasi_exact_match",
+    "label_match",
     "greedy_text",
     "majority",
 )
 """What is shown where no reading is asked for: those that papers and harnesses score by."""
 
-MOST_COMPARED = 12
+MOST_COMPARED = 13
 """Protocols that are compared pair by pair; more make no table that anybody reads."""
 
 

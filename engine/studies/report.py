@@ -9,8 +9,19 @@ import msgspec
 Value = str | int | float | bool | tuple[float, float] | None
 """Of a cell; None is "not recorded" or "not defined here", a pair is an interval."""
 
-Form = Literal["text", "count", "percent", "number", "interval", "percent_interval", "p_value"]
-"""How people read a value. Values themselves are never scaled: ``percent`` is a share in 0..1."""
+Form = Literal[
+    "text",
+    "count",
+    "percent",
+    "points",
+    "number",
+    "interval",
+    "percent_interval",
+    "points_interval",
+    "p_value",
+]
+"""How people read a value. Values themselves are never scaled: ``percent`` is a share in 0..1, and
+``points`` a difference of two, read in percentage points."""
 
 
 class Column(msgspec.Struct, frozen=True):

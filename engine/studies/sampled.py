@@ -157,9 +157,16 @@ def mean_interval(
     values: Sequence[float] | NDArray[Any], texts: Sequence[Texts], scope: Scope
 ) -> tuple[float, float] | None:
     """The bootstrap interval of a mean over prompts, resampled by question with all its orders."""
+    return question_interval(values, [each.question_index for each in texts], scope)
+
+
+def question_interval(
+    values: Sequence[float] | NDArray[Any], questions: Sequence[int], scope: Scope
+) -> tuple[float, float] | None:
+    """The bootstrap interval of a mean, resampled by the question that each value belongs to."""
     import numpy as np
 
-    _, question = np.unique([each.question_index for each in texts], return_inverse=True)
+    _, question = np.unique(questions, return_inverse=True)
     sums, sizes = np.bincount(question, values), np.bincount(question)
     return bootstrap_interval(
         lambda drawn: float(sums[drawn].sum() / sizes[drawn].sum()),

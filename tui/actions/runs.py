@@ -19,12 +19,12 @@ RUNS = (
     Action("runs", "mark_all", "a", "mark all", "Mark every run, or take all marks away."),
     Action("runs", "studies", "s", "studies", "Go to the studies, or back to the runs.",
            footer=True),
-    Action("runs", "study", "1", "study by number", "Open the first to sixth study.",
-           call="study(0)", palette=False, shown_as="1 … 6"),
+    Action("runs", "study", "1", "study by number", "Open the first to seventh study.",
+           call="study(0)", palette=False, shown_as="1 … 7"),
     *(
         Action("runs", f"study_{place + 1}", str(place + 1), "", call=f"study({place})",
                palette=False)
-        for place in range(1, 6)
+        for place in range(1, 7)
     ),
     Action("runs", "close", "escape,p", "back", "Back to the questions.",
            footer=True, palette=False),

@@ -140,6 +140,23 @@ def calibration(
 
 
 @app.command()
+def sweep(
+    db: DatabaseOption = None,
+    run: RunOption = None,
+    text: TextOption = "decided",
+    resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    latex: LatexOption = False,
+    plot: PlotOption = False,
+) -> None:
+    """One thing changed, point by point: accuracy, mismatch, mass on every label, flips."""
+    scope = {"runs": run or [], "text": text, "resamples": resamples, "seed": seed}
+    _print("sweep", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+
+
+@app.command()
 def compare(
     db: DatabaseOption = None,
     run: RunOption = None,
@@ -186,10 +203,11 @@ def _print(
     elif latex:
         print(as_latex(report))
     else:
-        _print_for_people(report, plot=plot)
+        print_for_people(report, plot=plot)
 
 
-def _print_for_people(report: Report, *, plot: bool) -> None:
+def print_for_people(report: Report, *, plot: bool) -> None:
+    """Print every table of a report, its plots where wanted, and its notes."""
     from tui.reports import RIGHT_FORMS, filled, legend
 
     for table in report.tables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,8 +37,8 @@ PerturbOption = Annotated[
 SweepOption = Annotated[
     str | None,
     typer.Option(
-        metavar="SETTING=VALUES",
-        help="A run for each value: temperature=0,0.5,1 or repetition_penalty=0.9,1,1.1.",
+        metavar="AXIS[=VALUES]",
+        help="Change one thing step by step: temperature=0,0.5,1 (see logitscope sweep --list).",
     ),
 ]
 
@@ -80,11 +81,9 @@ def run(
     First-token distribution, option likelihoods, greedy text and samples come from one prefill.
     Ctrl+C stops the run; what is stored stays, and --resume goes on, also with a sweep.
     """
-    from engine.client import WorkerClient
     from engine.perturb import parse_perturbation
-    from engine.runs import left_of, plan_run
-    from engine.store import open_store
-    from engine.sweeps import parse_sweep, swept
+    from engine.runs import plan_run
+    from engine.sweeps import parse_sweep, sweep_plans
 
     plan = plan_run(
         model=model,
@@ -108,22 +107,40 @@ def run(
         dtype=dtype,
         device=device,
         quantization=quantization,
-        batch_size=_batch_size(batch_size),
+        batch_size=batch_size_of(batch_size),
         name=name,
     )
-    plans = swept(plan, parse_sweep(sweep)) if sweep else [plan]
+    carry_out(sweep_plans(plan, *parse_sweep(sweep)) if sweep else [plan], db, resume=resume)
+    say(f"Look at it with: logitscope {db}")
+
+
+def carry_out(plans: Sequence[RunPlan], db: Path, *, resume: bool) -> None:
+    """Execute runs one after the other under a progress bar; Ctrl+C stops them.
+
+    Args:
+        plans: The runs, of one model.
+        db: Where they go.
+        resume: Go on with those of them that have not finished.
+
+    Raises:
+        LogitscopeError: There is nothing to resume, or a run can't be made.
+        typer.Exit: A run has not finished; it was said how to go on.
+    """
+    from engine.client import WorkerClient
+    from engine.runs import left_of
+    from engine.store import open_store
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with open_store(db) as store, WorkerClient(niceness=0) as client:
         todo = left_of(store, plans) if resume else [(each, False) for each in plans]
         for each, begun in todo:
-            summary = _carry_out(store, each, client, stop, resume=begun)
+            summary = _execute(store, each, client, stop, resume=begun)
             _conclude(summary, each, db)
-    say(f"Look at it with: logitscope {db}")
 
 
-def _carry_out(
+def _execute(
     store: Store, plan: RunPlan, client: WorkerClient, stop: threading.Event, *, resume: bool
 ) -> RunSummary:
     """Execute one run under a progress bar."""
@@ -146,7 +163,7 @@ def _carry_out(
         return execute(store, plan, client, resume=resume, on_progress=show, stop=stop)
 
 
-def _batch_size(value: str) -> int:
+def batch_size_of(value: str) -> int:
     """0 for ``auto``, otherwise the number."""
     if value == "auto":
         return 0

@@ -26,7 +26,7 @@ _SHOWN = (
     *("majority", "oracle", "agreement", "entropy", "differs_rate"),
     *("sample_tokens", "sample_characters", "sample_cut_rate"),
 )
-_INCIDENTAL = ("name", "source", "limit", "batch_size", "device")
+_INCIDENTAL = ("name", "source", "limit", "batch_size", "device", "sweep")
 """Of a plan: what does not decide what is asked, as in its fingerprint."""
 
 _PLOTTED = {
