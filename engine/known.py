@@ -85,7 +85,7 @@ class Known:
             probe["order_index"],
             probe["perturbation"],
         )
-        planned = planned_probe(0, probe["question_index"], question, shown, fmt, plan.dev)
+        planned = planned_probe(0, probe["question_index"], question, shown, fmt, plan.examples)
         by_hand = edited or (probe["prompt"] if probe["kind"] == "edit" else "")
         item = msgspec.structs.replace(planned.item, edited=by_hand)
         self.planned: PlannedProbe = msgspec.structs.replace(planned, item=item)

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.checks import check_answer
 from engine.errors import LogitscopeError
 from engine.formats import PromptFormat
 from engine.known import Known, cancelled, load_model, recorded_probe, stored_question
 from engine.lab_figures import LabAnswer, answers_of
 from engine.perturb import Variant, reorder
-from engine.planning import PlannedProbe, RunPlan, planned_probe, record_run
+from engine.planning import PlannedProbe, RunPlan, planned_probe, record_run, with_examples
 from engine.protocol import Cancelled, Failed, JobEvent, Probe, Probed, Ready, Render
-from engine.questions import Question, find_dev
+from engine.questions import Question
+from engine.rendered import PromptWarning
+from engine.shots import Examples
 from engine.single import ask_one, token_bytes, with_readings
 from engine.store import Store, StoredProbe, open_store
 from engine.stored import shown_question
@@ -40,6 +43,18 @@ class Opened(msgspec.Struct, frozen=True):
     ready: Ready
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """The lab's own question has its answer.
+
+    Attributes:
+        probe: Prompt, result and readings.
+        found: As in :class:`Trial`.
+    """
+
+    probe: StoredProbe
+    found: tuple[PromptWarning, ...]
+
+
 class Trial(msgspec.Struct, frozen=True):
     """What a format did.
 
@@ -47,6 +62,7 @@ class Trial(msgspec.Struct, frozen=True):
         format: The format.
         ready: The model that was asked.
         probe: Prompt, result and readings of the lab's own question.
+        found: What the answer says is wrong with the prompt (see :mod:`engine.checks`).
         answers: The lab's own question, then the pinned ones, as far as they could be asked.
         problems: Why the others could not, a sentence each.
     """
@@ -54,15 +70,16 @@ class Trial(msgspec.Struct, frozen=True):
     format: PromptFormat
     ready: Ready
     probe: StoredProbe
+    found: tuple[PromptWarning, ...]
     answers: tuple[LabAnswer, ...]
     problems: tuple[str, ...]
 
 
-LabEvent = JobEvent | Opened | StoredProbe
+LabEvent = JobEvent | Opened | Tried
 OnLabEvent = Callable[[LabEvent], None]
 """Told on the calling thread: ``Loading``, :class:`Opened`, then of the lab's own question
-``Rendered``, ``FirstToken``, ``Wrote`` and its :class:`StoredProbe`, then ``Probed`` of each of
-the pinned ones."""
+``Rendered``, ``FirstToken``, ``Wrote`` and :class:`Tried`, then ``Probed`` of each of the pinned
+ones."""
 
 
 class Lab:
@@ -94,7 +111,6 @@ class Lab:
                 f"{len(self.asked) - 1} questions are pinned; the lab takes {MOST_PINNED}.",
                 "Take some marks away, or start a run.",
             )
-        self._dev: tuple[Question, ...] | None = self.plan.dev or None
         self._scratch = open_store(":memory:")
 
     def close(self) -> None:
@@ -125,41 +141,38 @@ class Lab:
         """
         ready = load_model(client, self.plan, on_event, stop, busy_with)
         on_event(Opened(ready))
-        plan = msgspec.structs.replace(self.plan, formats=(fmt,))
+        plan = self.plan = with_examples(msgspec.structs.replace(self.plan, formats=(fmt,)))
         planned, problems = self._planned(fmt)
         _render(client, plan, planned[0], on_event, stop)
         own = ask_one(client, plan, planned[0], ready, live=True, on_event=on_event, stop=stop)
-        on_event(own)
-        probes = [own]
+        vocabulary, scored_by = ready.vocabulary, fmt.scored_by
+        found = tuple(
+            check_answer(own.prompt, own.result, lambda each: vocabulary[each].text, scored_by)
+        )
+        on_event(Tried(own, found))
+        probes = {0: own}
         tokens = token_bytes(ready)
         for event in _probe(client, plan, planned[1:], stop):
             if isinstance(event, Failed):
                 problems.append(event.sentence)
             else:
-                probes.append(with_readings(planned[event.key], event, tokens))
+                probes[event.key] = with_readings(planned[event.key], event, tokens)
                 on_event(event)
-        answers = self._answers(plan, ready, probes)
-        return Trial(fmt, ready, own, answers, tuple(dict.fromkeys(problems)))
+        answers = self._answers(plan, ready, [probes[key] for key in sorted(probes)])
+        return Trial(fmt, ready, own, found, answers, tuple(dict.fromkeys(problems)))
 
     def _planned(self, fmt: PromptFormat) -> tuple[list[PlannedProbe], list[str]]:
         """What to ask, its keys its places, and why the rest can't be asked in this format."""
-        dev = self._examples(fmt)
         planned: list[PlannedProbe] = []
         problems = []
         for asked in self.asked:
             try:
-                planned.append(asked.planned(len(planned), fmt, dev))
+                planned.append(asked.planned(len(planned), fmt, self.plan.examples))
             except LogitscopeError as error:
                 if not planned:
                     raise
                 problems.append(error.sentence)
         return planned, problems
-
-    def _examples(self, fmt: PromptFormat) -> tuple[Question, ...]:
-        """Where worked examples come from; looked for once a format wants any."""
-        if fmt.shots and self._dev is None:
-            self._dev = tuple(find_dev(self.plan.source))
-        return self._dev or ()
 
     def _answers(
         self, plan: RunPlan, ready: Ready, probes: Sequence[StoredProbe]
@@ -178,21 +191,28 @@ class AskedQuestion(msgspec.Struct, frozen=True):
     """A question as the lab shows it.
 
     Attributes:
+        probe_id: The stored probe.
         question_index: Place of the question in its source, from 0.
         source: The question in source order.
         shown: The question in the option order, or changed as, it was asked.
     """
 
+    probe_id: int
     question_index: int
     source: Question
     shown: Variant
 
-    def planned(self, key: int, fmt: PromptFormat, dev: Sequence[Question]) -> PlannedProbe:
+    @property
+    def key(self) -> tuple[int, int]:
+        """As of :class:`LabAnswer`."""
+        return self.question_index, self.shown.number
+
+    def planned(self, key: int, fmt: PromptFormat, examples: Examples) -> PlannedProbe:
         """The question in a format, with that format's labels."""
         question = self.shown.question
         relabelled = reorder(question, range(len(question.options)), labels=fmt.labels)
         shown = msgspec.structs.replace(self.shown, question=relabelled)
-        return planned_probe(key, self.question_index, self.source, shown, fmt, dev)
+        return planned_probe(key, self.question_index, self.source, shown, fmt, examples)
 
 
 def _asked(store: Store, probe_ids: Sequence[int]) -> Iterator[AskedQuestion]:
@@ -211,7 +231,7 @@ def _asked(store: Store, probe_ids: Sequence[int]) -> Iterator[AskedQuestion]:
             probe["perturbation"],
         )
         source = stored_question(store, probe["question_id"])
-        yield AskedQuestion(probe["question_index"], source, shown)
+        yield AskedQuestion(probe_id, probe["question_index"], source, shown)
 
 
 def _render(

@@ -14,12 +14,12 @@ from engine.client import WorkerClient
 from engine.demo import EMBEDDED_MODEL
 from engine.errors import CancelledError, FormatError, LogitscopeError
 from engine.formats import PromptFormat, load_format
-from engine.lab import PINNED, Lab, LabEvent, Opened, pinned_probes
+from engine.lab import PINNED, Lab, LabEvent, Opened, Tried, pinned_probes
 from engine.lab_figures import LabAnswer, deltas
 from engine.protocol import FirstToken, Probed, Rendered
 from engine.records import ProbeSettings
 from engine.runs import execute, plan_run
-from engine.store import Store, StoredProbe, open_store
+from engine.store import Store, open_store
 from tests.fake_worker import fake_command
 from tests.test_runs import FORMATS, SETTINGS, fetch, write_questions
 
@@ -102,11 +102,12 @@ def test_a_trial_asks_the_question_then_the_pinned_ones(store: Store, client: Wo
     events: list[LabEvent] = []
     trial = lab.try_format(lab.format, client, on_event=events.append)
     kinds = [type(event) for event in events]
-    places = [kinds.index(kind) for kind in (Opened, Rendered, FirstToken, StoredProbe, Probed)]
+    places = [kinds.index(kind) for kind in (Opened, Rendered, FirstToken, Tried, Probed)]
     assert places == sorted(places)
     assert sum(isinstance(event, Probed) for event in events) == PINNED
     assert trial.answers[0].question_index == 3
-    assert len(trial.answers) == PINNED + 1
+    asked = [each.question_index for each in lab.asked]
+    assert [answer.question_index for answer in trial.answers] == asked
     assert not trial.problems
     lab.close()
 
@@ -186,7 +187,7 @@ def test_a_superseded_trial_is_dropped_at_once(store: Store, tmp_path: Path) -> 
         stop = threading.Event()
 
         def give_up(event: LabEvent) -> None:
-            if isinstance(event, StoredProbe):
+            if isinstance(event, Tried):
                 stop.set()
 
         with pytest.raises(CancelledError):

@@ -20,12 +20,14 @@ from tui.commands import (
     explore,
     formats,
     imports,
+    lab,
     probe,
     read,
     report,
     reread,
     run,
     sql,
+    sweep,
     texts,
 )
 from tui.output import say
@@ -78,11 +80,13 @@ def _root(
 
 app.command("explore")(explore.explore)
 app.command("run")(run.run)
+app.command("sweep")(sweep.sweep)
 app.command("probe")(probe.probe)
 app.command("show")(texts.show)
 app.command("samples")(texts.samples)
 app.command("branch")(texts.branch)
 app.command("edit")(edit.edit)
+app.command("lab")(lab.lab)
 app.command("import")(imports.import_)
 app.command("sql")(sql.sql)
 app.command("read")(read.read)

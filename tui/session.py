@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.browse import ListRow, ProbeView, RunRow
     from engine.client import WorkerClient
     from engine.followups import Answered
+    from engine.lab import Lab
     from engine.questions import Question
     from engine.readings import Status
     from engine.runs import RunPlan, RunProgress
@@ -414,6 +415,20 @@ class Session:
         from engine.followups import model_of
 
         await self._off_loop(lambda: model_of(self.store, probe_id))
+
+    async def lab(self, probe_id: int) -> tuple[Lab, bool]:
+        """A prompt lab of a probe and its pinned set, and whether that was marked by hand.
+
+        Raises:
+            LogitscopeError: Nothing says how the probe was made, or too much is marked.
+        """
+        from engine.lab import Lab, pinned_probes
+
+        def make() -> tuple[Lab, bool]:
+            pinned, marked = pinned_probes(self.store, probe_id)
+            return Lab(self.store, probe_id, pinned), marked
+
+        return await self._off_loop(make)
 
     def keep(self, edited: Answered) -> None:
         """Store the answers to an edited prompt in the background; told as :class:`EditKept`."""

@@ -224,6 +224,14 @@ QUESTION = (
     ),
     Action(
         "question",
+        "lab",
+        "L",
+        "prompt lab",
+        "Change the prompt format, and watch this question and a pinned set.",
+        footer=True,
+    ),
+    Action(
+        "question",
         "copy",
         "y",
         "copy",

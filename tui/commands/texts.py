@@ -11,7 +11,6 @@ from tui.output import print_json, print_rows, say
 
 if TYPE_CHECKING:
     from engine.browse import ProbeView
-    from engine.protocol import JobEvent
     from engine.records import Generation
     from engine.store import Store
 
@@ -99,7 +98,7 @@ def branch(
         _print_tree(view, only=index)
 
 
-def tell(event: JobEvent) -> None:
+def tell(event: object) -> None:
     """Say what the worker is doing, as far as it is news."""
     from engine.protocol import Loading, Note
 

@@ -417,6 +417,13 @@ class QuestionScreen(Screen[None]):
 
         self.app.push_screen(EditScreen(self._session, view))
 
+    async def action_lab(self) -> None:
+        """Change the prompt format, and watch this question and a pinned set."""
+        if self._view is not None:
+            from tui.screens.lab_opening import open_lab
+
+            await open_lab(self, self._session, self._view.row.probe_id)
+
     def action_raw(self) -> None:
         """Show text and bytes of the leading generation."""
         view, generation = self._view, self._strips.leading

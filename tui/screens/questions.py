@@ -358,6 +358,14 @@ class QuestionsScreen(Screen[None]):
             self.action_open_probe()
             self._session.rerun(probe_id)
 
+    async def action_lab(self) -> None:
+        """Change the prompt format, and watch this question and the marked ones."""
+        probe_id = self._session.probe_id
+        if probe_id is not None:
+            from tui.screens.lab_opening import open_lab
+
+            await open_lab(self, self._session, probe_id)
+
     def action_pick_run(self) -> None:
         """Choose another run."""
         from tui.screens.runs import RunsScreen

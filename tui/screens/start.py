@@ -18,6 +18,8 @@ from tui.actions import bindings
 from tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from textual.app import ComposeResult
 
     from engine.runs import RunPlan
@@ -90,13 +92,15 @@ class StartScreen(ModalScreen[None]):
     BINDINGS: ClassVar = bindings("start")
     AUTO_FOCUS = "Input"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, values: Mapping[str, str] | None = None) -> None:
+        """``values`` stand in fields, by name, in place of what the run shown has."""
         super().__init__()
         self._session = session
+        self._values = values or {}
 
     def compose(self) -> ComposeResult:
         """Build one line a field."""
-        defaults = DEFAULTS | self._session.run_defaults()
+        defaults = {**DEFAULTS, **self._session.run_defaults(), **self._values}
         with Vertical(id="start"):
             for field in FIELDS:
                 with Horizontal():

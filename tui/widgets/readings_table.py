@@ -30,6 +30,7 @@ NAMES = {
     "continuation_unconditional": "· less prior",
     "exact_match": "exact match",
     "quasi_exact_match": "quasi-exact",
+    "label_match": "label match",
     "greedy_text": "greedy text",
     "majority": "majority",
 }

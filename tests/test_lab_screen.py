@@ -1,0 +1,483 @@
+"""The prompt lab as a person uses it, with a fake worker; once with the embedded model."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from engine.browse import list_ids
+from engine.client import WorkerClient
+from engine.demo import EMBEDDED_MODEL
+from engine.formats import load_format, parse_format
+from engine.formats.writing import format_toml
+from engine.records import ProbeSettings
+from engine.runs import execute, plan_run
+from engine.store import open_store
+from tests.fake_worker import fake_command
+from tests.screen_help import LARGE, SMALL, settle, text_of, until
+from tests.test_runs import FORMATS, SETTINGS, write_questions
+from tui.app import ExplorerApp
+from tui.asking import TryFormat
+from tui.events import AskCancelled, AskStarted, SessionEvent
+from tui.screens.choose_format import ChooseFormatScreen
+from tui.screens.lab import LabScreen
+from tui.screens.lab_file import LabFile, run_editor
+from tui.screens.question import QuestionScreen
+from tui.screens.save import SaveScreen
+from tui.screens.start import StartScreen
+from tui.session import Session
+from tui.widgets.comparison_view import ComparisonView
+from tui.widgets.format_editor import FormatEditor
+from tui.widgets.format_form import SettingRows
+from tui.widgets.pinned_view import PinnedView
+from tui.widgets.prompt_diff_view import PromptDiffView
+from tui.widgets.rendered_prompt import RenderedPromptView
+
+
+class Bench:
+    """An open lab under test."""
+
+    def __init__(self, pilot: Pilot[Any]) -> None:
+        app = pilot.app
+        assert isinstance(app, ExplorerApp)
+        self.pilot, self.app = pilot, app
+        self.heard: list[SessionEvent] = []
+        app.session.signal.subscribe(app, self.heard.append)
+
+    @property
+    def lab(self) -> LabScreen:
+        return next(each for each in self.app.screen_stack if isinstance(each, LabScreen))
+
+    @property
+    def editor(self) -> FormatEditor:
+        return self.lab.query_one(FormatEditor)
+
+    @property
+    def pinned(self) -> PinnedView:
+        return self.lab.query_one(PinnedView)
+
+    @property
+    def asked(self) -> list[TryFormat]:
+        asks = [event.ask for event in self.heard if isinstance(event, AskStarted)]
+        return [ask for ask in asks if isinstance(ask, TryFormat)]
+
+    def lines(self, kind: type[Any]) -> str:
+        return "\n".join(line.plain.rstrip() for line in self.lab.query_one(kind)._lines)
+
+    def compared(self, name: str) -> str:
+        lines = self.lines(ComparisonView).splitlines()
+        return next(line for line in lines if line.startswith(name))
+
+    async def open(self) -> None:
+        await settle(self.pilot)
+        await self.pilot.press("L")
+        await until(self.pilot, self._there, "the baseline")
+
+    def _there(self) -> bool:
+        screens = [each for each in self.app.screen_stack if isinstance(each, LabScreen)]
+        return bool(screens) and screens[0]._results.baseline is not None
+
+    async def write(self, text: str) -> None:
+        """Put a text into the editor and wait for what comes of it."""
+        self.lab._take(text)
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Wait until typing has paused and nothing is asked any more."""
+        await self.pilot.pause()
+        pause = self.lab._pause
+        if pause is not None:
+            task = pause._task
+            await until(self.pilot, lambda: task is None or task.done(), "the pause")
+        await until(self.pilot, lambda: not self.app.session.asking.going, "the answer")
+        await self.pilot.pause()
+
+    async def to(self, kind: type[Any]) -> Any:
+        await until(self.pilot, lambda: isinstance(self.app.screen, kind), str(kind))
+        await self.pilot.pause()
+        return self.app.screen
+
+
+Open = Callable[..., AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with one run of the fake model: 16 questions in two formats."""
+    folder = tmp_path_factory.mktemp("recorded")
+    plan = plan_run("fake", str(write_questions(folder, 16)), FORMATS, SETTINGS)
+    with (
+        open_store(folder / "runs.duckdb") as store,
+        WorkerClient(command=fake_command(), log_path=folder / "log", niceness=0) as client,
+    ):
+        assert execute(store, plan, client).status == "finished"
+    return folder / "runs.duckdb"
+
+
+@pytest.fixture
+def opened(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens the lab on the first question of a copy of the database, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "runs.duckdb"
+    path.write_bytes(recorded.read_bytes())
+
+    @asynccontextmanager
+    async def bench(
+        *arguments: str, size: tuple[int, int] = LARGE, **more: Any
+    ) -> AsyncIterator[Bench]:
+        def client() -> WorkerClient:
+            return WorkerClient(command=fake_command(*arguments), log_path=tmp_path / "log")
+
+        session = Session(open_store(path, **more), make_client=client, **more)
+        try:
+            async with ExplorerApp(session).run_test(size=size) as pilot:
+                opened = Bench(pilot)
+                await opened.open()
+                yield opened
+        finally:
+            session.close()
+
+    return bench
+
+
+def changed(text: str, old: str = "Answer:", new: str = "Reply:") -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+# What is shown
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE, (160, 45)])
+async def test_it_opens_on_the_format_that_was_asked(opened: Open, size: tuple[int, int]) -> None:
+    async with opened(size=size) as bench:
+        assert bench.editor.text == format_toml(load_format("high"))
+        assert "What is 0?" in bench.lab.query_one(RenderedPromptView).copied()
+        assert len(bench.pinned.questions) == 13
+        assert not any(row.waiting for row in bench.pinned.questions)
+        assert "prompt lab · question 1" in text_of(bench.app)
+
+
+async def test_a_change_is_asked_once_typing_pauses(opened: Open) -> None:
+    async with opened() as bench:
+        before = len(bench.asked)
+        bench.editor.move_cursor(bench.editor.document.end)
+        await bench.pilot.press("enter", *"# a note")
+        await bench.quiet()
+        assert len(bench.asked) == before, "a comment changes no format"
+        await bench.write(changed(bench.editor.text))
+        assert [ask.format.user[-6:] for ask in bench.asked[before:]] == ["Reply:"]
+        assert not any(row.waiting for row in bench.pinned.questions)
+        assert "±" in bench.compared("A 0") or "+" in bench.compared("A 0")
+
+
+async def test_a_broken_template_is_named_and_the_last_result_stays(opened: Open) -> None:
+    async with opened() as bench:
+        good = bench.lines(ComparisonView)
+        text = bench.editor.text
+        before = len(bench.asked)
+        await bench.write(text.replace("{{ options }}", "{{ nothing }}"))
+        assert len(bench.asked) == before
+        wrong = text.splitlines().index("{{ options }}") + 1
+        assert bench.editor._problem_line == wrong - 1
+        assert f"line {wrong}: template 'user' fails: 'nothing' is undefined" in (
+            bench.lines(RenderedPromptView).replace("\n", " ")
+        )
+        assert "What is 0?" in bench.lab.query_one(RenderedPromptView).copied()
+        assert bench.lines(ComparisonView) == good
+        await bench.pilot.press("ctrl+z")
+        await bench.quiet()
+        assert bench.editor.text == text
+        assert bench.editor._problem_line is None
+        assert "undefined" not in bench.lines(RenderedPromptView)
+
+
+async def test_a_superseded_trial_is_taken_back(opened: Open) -> None:
+    async with opened("--delay", "0.1") as bench:
+        bench.lab._take(changed(bench.editor.text))
+        await until(bench.pilot, lambda: len(bench.asked) == 2, "the first change")
+        await bench.write(changed(bench.editor.text, "Reply:", "Said:"))
+        cancelled = [each.ask for each in bench.heard if isinstance(each, AskCancelled)]
+        assert bench.asked[1] in cancelled
+        assert bench.asked[2] not in cancelled
+        assert bench.lab._tried is not None
+        assert bench.lab._tried.format.user.endswith("Said:")
+
+
+async def test_a_question_that_can_not_be_asked_says_why(opened: Open) -> None:
+    async with opened() as bench:
+        good = bench.lines(PinnedView)
+        await bench.write('labels = "AB"\n' + bench.editor.text)
+        assert "labels" in bench.lines(ComparisonView)
+        assert bench.lines(PinnedView) == good
+
+
+async def test_nothing_is_stored(opened: Open) -> None:
+    async with opened(read_only=True) as bench:
+        await bench.write(changed(bench.editor.text))
+        assert bench.lab._tried is not None
+        assert bench.lab._tried.format.user.endswith("Reply:")
+
+
+# The form
+
+
+async def test_a_setting_changes_the_text(opened: Open) -> None:
+    async with opened() as bench:
+        rows = bench.lab.query_one(SettingRows)
+        rows.focus()
+        rows.cursor = next(at for at, each in enumerate(rows.settings) if each.key == "chat")
+        await bench.pilot.press("enter")
+        await bench.quiet()
+        assert not parse_format(bench.editor.text, "x.toml").chat
+        assert not bench.asked[-1].format.chat
+        bench.editor.focus()
+        await bench.pilot.press("ctrl+z")
+        await bench.quiet()
+        assert bench.editor.text == format_toml(load_format("high"))
+
+
+# Baselines and other formats
+
+
+async def test_another_format_is_taken_and_given_back(opened: Open) -> None:
+    async with opened() as bench:
+        before = bench.editor.text
+        await bench.pilot.press("ctrl+o")
+        screen = await bench.to(ChooseFormatScreen)
+        options = screen.query_one(OptionList)
+        assert options.highlighted is not None
+        assert options.get_option_at_index(options.highlighted).id == "high"
+        options.highlighted = options.get_option_index("low")
+        await bench.pilot.press("enter")
+        await bench.to(LabScreen)
+        await bench.quiet()
+        assert bench.editor.text == format_toml(load_format("low"))
+        assert bench.asked[-1].format == load_format("low")
+        bench.editor.undo()
+        await bench.quiet()
+        assert bench.editor.text == before
+
+
+async def test_an_unknown_format_is_refused(opened: Open) -> None:
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+o")
+        screen = await bench.to(ChooseFormatScreen)
+        field = screen.query_one(Input)
+        field.focus()
+        field.value = "low:x=1"
+        await bench.pilot.press("enter")
+        await bench.pilot.pause()
+        assert "no field 'x'" in text_of(bench.app)
+        field.value = "example:example_letter=B"
+        await bench.pilot.press("enter")
+        await bench.to(LabScreen)
+        assert 'example_letter = "B"' in bench.editor.text
+
+
+async def test_the_baseline_can_be_what_there_is_now(opened: Open) -> None:
+    async with opened() as bench:
+        await bench.write(changed(bench.editor.text))
+        await bench.pilot.press("ctrl+b")
+        await bench.pilot.pause()
+        assert bench.lab._baseline.user.endswith("Reply:")
+        assert "  " in bench.compared("A 0")
+        assert not re.search(r"[+−]\d", bench.compared("A 0"))
+        await bench.write(changed(bench.editor.text, "Reply:", "Said:"))
+        await bench.pilot.press("ctrl+r")
+        await bench.quiet()
+        assert "Reply:" in bench.editor.text
+
+
+async def test_the_difference_of_the_prompts(opened: Open) -> None:
+    async with opened() as bench:
+        tokens, diff = bench.lab.query_one(RenderedPromptView), bench.lab.query_one(PromptDiffView)
+        assert (tokens.display, diff.display) == (True, False)
+        await bench.pilot.press("f3")
+        await bench.pilot.pause()
+        assert (tokens.display, diff.display) == (False, True)
+        await bench.pilot.press("f3", "f4")
+        await bench.pilot.pause()
+        assert tokens.display
+        assert tokens.as_text
+
+
+# Files
+
+
+async def test_saving_and_leaving(opened: Open, tmp_path: Path) -> None:
+    async with opened() as bench:
+        await bench.write(changed(bench.editor.text))
+        await bench.pilot.press("escape")
+        await bench.pilot.pause()
+        assert isinstance(bench.app.screen, LabScreen), "not saved: asks first"
+        await bench.pilot.press("ctrl+s")
+        screen = await bench.to(SaveScreen)
+        assert screen.query_one(Input).value == "high.toml"
+        await bench.pilot.press("enter")
+        await bench.to(LabScreen)
+        assert (tmp_path / "high.toml").read_text() == bench.editor.text
+        await bench.write(changed(bench.editor.text, "Reply:", "Said:"))
+        await bench.pilot.press("ctrl+s")
+        await bench.to(SaveScreen)
+        await bench.pilot.press("enter")
+        await bench.to(LabScreen)
+        assert "Said:" in (tmp_path / "high.toml").read_text(), "its own file: written over"
+        await bench.pilot.press("escape")
+        await until(bench.pilot, lambda: not isinstance(bench.app.screen, LabScreen), "leaving")
+
+
+async def test_other_files_are_not_written_over_unasked(opened: Open, tmp_path: Path) -> None:
+    (tmp_path / "high.toml").write_text("mine")
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+s")
+        await bench.to(SaveScreen)
+        await bench.pilot.press("enter")
+        await bench.pilot.pause()
+        assert (tmp_path / "high.toml").read_text() == "mine"
+        assert "exists" in text_of(bench.app)
+        await bench.pilot.press("enter")
+        await bench.to(LabScreen)
+        assert (tmp_path / "high.toml").read_text() == bench.editor.text
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"), [("x.txt", "ends in .toml"), ("no/such/x.toml", "can't be written")]
+)
+async def test_a_path_that_is_none_is_refused(opened: Open, path: str, sentence: str) -> None:
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+s")
+        screen = await bench.to(SaveScreen)
+        screen.query_one(Input).value = path
+        await bench.pilot.press("enter")
+        await bench.pilot.pause()
+        assert sentence in text_of(bench.app)
+        await bench.pilot.press("escape")
+        await bench.to(LabScreen)
+
+
+async def test_a_file_saved_elsewhere_is_followed(opened: Open, tmp_path: Path) -> None:
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+s")
+        await bench.to(SaveScreen)
+        await bench.pilot.press("enter")
+        await bench.to(LabScreen)
+        path = tmp_path / "high.toml"
+        path.write_text(changed(path.read_text()))
+        os.utime(path, (1, 1))
+        await until(bench.pilot, lambda: "Reply:" in bench.editor.text, "the file to be read")
+        await bench.quiet()
+        assert bench.asked[-1].format.user.endswith("Reply:")
+
+
+async def test_an_editor_needs_a_terminal(opened: Open) -> None:
+    """Without one the lab says which file to open."""
+    async with opened() as bench:
+        await bench.pilot.press("f2")
+        await until(bench.pilot, lambda: list(bench.app._notifications))
+        (said,) = (each.message for each in bench.app._notifications)
+        path = said.removeprefix("Open it yourself: ").removesuffix(". The lab follows every save.")
+        assert Path(path).read_text() == bench.editor.text
+
+
+def test_the_users_editor_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = LabFile()
+    path = file.prepare("before", "name")
+    assert path.name == "name.toml"
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sed -i s/before/after/")
+    assert file.changed() is None
+    run_editor(path)
+    assert file.changed() == "after"
+    assert file.changed() is None
+    monkeypatch.setenv("EDITOR", str(tmp_path / "none"))
+    with pytest.raises(Exception, match="can't be started"):
+        run_editor(path)
+
+
+async def test_a_run_starts_from_the_saved_file(opened: Open) -> None:
+    async with opened() as bench:
+        await bench.write(changed(bench.editor.text))
+        await bench.pilot.press("f5")
+        await bench.to(SaveScreen)
+        await bench.pilot.press("enter")
+        form = await bench.to(StartScreen)
+        assert form.query_one("#formats", Input).value == "high.toml"
+        assert form.query_one("#source", Input).value.endswith("quiz.jsonl")
+
+
+# The rest
+
+
+async def test_a_pinned_question_opens(opened: Open) -> None:
+    async with opened() as bench:
+        bench.pinned.focus()
+        await bench.pilot.press("down", "down", "enter")
+        screen = await bench.to(QuestionScreen)
+        store = bench.app.session.store
+        assert screen._probe_id in list_ids(store, 1, condition="question_index = 2")
+        await bench.pilot.press("escape")
+        await bench.to(LabScreen)
+
+
+async def test_a_narrow_screen_shows_one_pane_at_a_time(opened: Open) -> None:
+    async with opened(size=SMALL) as bench:
+        seen = []
+        for _ in range(4):
+            shown = [
+                selector
+                for selector in ("ComparisonView", "#rendered", "PinnedView", "FormatForm")
+                if bench.lab.query_one(selector).display
+                and bench.lab.query_one(selector).size.height > 3
+            ]
+            seen += shown
+            assert len(shown) == 1
+            assert bench.editor.size.height > 5
+            await bench.pilot.press("ctrl+t")
+            await bench.pilot.pause()
+        assert seen == ["ComparisonView", "#rendered", "PinnedView", "FormatForm"]
+
+
+async def test_without_a_model_the_stored_answers_are_shown(recorded: Path, tmp_path: Path) -> None:
+    def client() -> WorkerClient:
+        return WorkerClient(command=fake_command("--load-error"), log_path=tmp_path / "log")
+
+    session = Session(open_store(recorded, read_only=True), read_only=True, make_client=client)
+    async with ExplorerApp(session).run_test(size=LARGE) as pilot:
+        bench = Bench(pilot)
+        await settle(pilot)
+        await pilot.press("L")
+        await until(pilot, lambda: "There is no model in" in text_of(bench.app))
+        assert "%" in bench.compared("A 0")
+    session.close()
+
+
+@pytest.mark.slow
+async def test_one_blank_in_the_cue(tmp_path: Path) -> None:
+    """With the embedded model: the changed prompt and its new distribution are shown."""
+    questions = EMBEDDED_MODEL.parent / "questions" / "knowledge.jsonl"
+    settings = ProbeSettings(samples=0, max_new_tokens=8)
+    formats = ("mmlu-original:shots=0",)
+    plan = plan_run(str(EMBEDDED_MODEL), str(questions), formats, settings, limit=4)
+    with open_store(tmp_path / "x.duckdb") as store, WorkerClient(niceness=0) as client:
+        execute(store, plan, client)
+    session = Session(open_store(tmp_path / "x.duckdb"))
+    async with ExplorerApp(session).run_test(size=(160, 45)) as pilot:
+        bench = Bench(pilot)
+        await bench.open()
+        assert bench.editor.text.rstrip().endswith('Answer:"""')
+        await bench.write('delimiter = ""\n' + changed(bench.editor.text, "Answer:", "Answer: "))
+        assert "trailing-space" in bench.lines(RenderedPromptView)
+        assert re.search(r"[+−]\d", bench.compared("other tokens"))
+        await bench.pilot.press("f3")
+        await bench.pilot.pause()
+        assert "{+·+}" in bench.lines(PromptDiffView)
+    session.close()

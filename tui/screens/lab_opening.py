@@ -1,0 +1,25 @@
+"""Opens the prompt lab from any screen that has a question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import LogitscopeError
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from tui.session import Session
+
+
+async def open_lab(screen: Screen[None], session: Session, probe_id: int) -> None:
+    """Show the lab for a probe, or say why there can be none."""
+    try:
+        view = await session.view_async(probe_id)
+        lab, marked = await session.lab(probe_id)
+    except LogitscopeError as error:
+        screen.notify(error.hint, title=error.sentence, severity="error")
+        return
+    from tui.screens.lab import LabScreen
+
+    screen.app.push_screen(LabScreen(session, view, lab, marked=marked))
