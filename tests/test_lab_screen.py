@@ -19,7 +19,7 @@ from engine.demo import EMBEDDED_MODEL
 from engine.formats import load_format, parse_format
 from engine.formats.writing import format_toml
 from engine.records import ProbeSettings
-from engine.runs import execute, plan_run
+from engine.runs import execute, plan_run, stored_plan
 from engine.store import open_store
 from tests.fake_worker import fake_command
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
@@ -33,6 +33,8 @@ from tui.screens.lab_file import LabFile, run_editor
 from tui.screens.question import QuestionScreen
 from tui.screens.save import SaveScreen
 from tui.screens.start import StartScreen
+from tui.screens.studies import StudyScreen
+from tui.screens.sweep import SweepScreen
 from tui.session import Session
 from tui.widgets.comparison_view import ComparisonView
 from tui.widgets.format_editor import FormatEditor
@@ -93,11 +95,9 @@ class Bench:
     async def quiet(self) -> None:
         """Wait until typing has paused and nothing is asked any more."""
         await self.pilot.pause()
-        pause = self.lab._pause
-        if pause is not None:
-            task = pause._task
-            await until(self.pilot, lambda: task is None or task.done(), "the pause")
+        await until(self.pilot, lambda: self.lab._pause is None, "the pause")
         await until(self.pilot, lambda: not self.app.session.asking.going, "the answer")
+        await until(self.pilot, lambda: not self.lab._results.stage, "the answer to be shown")
         await self.pilot.pause()
 
     async def to(self, kind: type[Any]) -> Any:
@@ -458,6 +458,54 @@ async def test_without_a_model_the_stored_answers_are_shown(recorded: Path, tmp_
         await until(pilot, lambda: "There is no model in" in text_of(bench.app))
         assert "%" in bench.compared("A 0")
     session.close()
+
+
+# Sweeps
+
+
+async def test_a_sweep_is_stored_and_its_table_opens(opened: Open) -> None:
+    async with opened() as bench:
+        await bench.pilot.press("f8")
+        screen = await bench.to(SweepScreen)
+        options = screen.query_one(OptionList)
+        options.highlighted = options.get_option_index("label-style")
+        screen.query_one("#limit", Input).value = "3"
+        await bench.pilot.press("enter")
+        study = await bench.to(StudyScreen)
+        assert study._study.name == "sweep"
+        plan = stored_plan(bench.app.session.store, study._scope.runs[0])
+        assert plan.sweep
+        assert [point.label for point in plan.sweep.points] == ["A.", "(A)", "1."]
+        assert plan.settings.samples == 0
+
+
+async def test_a_sweep_of_the_sampler_takes_a_run_a_value(opened: Open) -> None:
+    async with opened() as bench:
+        await bench.pilot.press("f8")
+        screen = await bench.to(SweepScreen)
+        options = screen.query_one(OptionList)
+        options.highlighted = options.get_option_index("temperature")
+        screen.query_one("#values", Input).value = "0,1"
+        screen.query_one("#limit", Input).value = "2"
+        await bench.pilot.press("enter")
+        study = await bench.to(StudyScreen)
+        plans = [stored_plan(bench.app.session.store, run) for run in study._scope.runs]
+        assert [plan.settings.sampler.temperature for plan in plans] == [0, 1]
+
+
+async def test_a_sweep_that_can_not_be_says_why(opened: Open) -> None:
+    async with opened() as bench:
+        await bench.pilot.press("f8")
+        screen = await bench.to(SweepScreen)
+        options = screen.query_one(OptionList)
+        options.highlighted = options.get_option_index("example-letter")
+        await bench.pilot.press("enter")
+        await until(bench.pilot, lambda: "-error" in screen.query_one("#problem").classes)
+        screen.query_one("#limit", Input).value = "none"
+        await bench.pilot.press("enter")
+        await until(bench.pilot, lambda: "no whole number" in text_of(bench.app))
+        await bench.pilot.press("escape")
+        await bench.to(LabScreen)
 
 
 @pytest.mark.slow

@@ -52,7 +52,6 @@ class PinnedRow(NamedTuple):
             return False, False
         return self.before.first != self.now.first, self.before.text != self.now.text
 
-
     @property
     def both(self) -> tuple[str, str]:
         """What first token and text say, before and now, as text."""

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 
 from tui.actions.action import Action
 from tui.actions.everywhere import APP, GRID, HELP, LEAVE, PANE, ROWS, STRIP
-from tui.actions.lab import CHOOSE_FORMAT, FORM, FORMAT_EDITOR, LAB, SAVE
+from tui.actions.lab import CHOOSE_FORMAT, FORM, FORMAT_EDITOR, LAB, SAVE, SWEEP
 from tui.actions.question import EDIT, OVERRIDE, QUESTION, RAW
 from tui.actions.questions import FILTER, QUESTIONS
 from tui.actions.runs import CELLS, RUNS, START, STUDY
@@ -40,6 +40,7 @@ ACTIONS: tuple[Action, ...] = (
     *FORM,
     *FORMAT_EDITOR,
     *SAVE,
+    *SWEEP,
     *CHOOSE_FORMAT,
 )
 

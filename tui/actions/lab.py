@@ -31,6 +31,9 @@ LAB = (
     Action("lab", "start_run", "f5", "run",
            "Start a run in this format; asks for a file to save it in first.", footer=True,
            priority=True),
+    Action("lab", "sweep", "f8", "sweep",
+           "Change one thing about the format step by step; a table shows what moves.",
+           footer=True, priority=True),
     Action("lab", "open_editor", "f2", "$EDITOR",
            "Edit the format in your editor; the lab follows every save.", priority=True),
 )
@@ -53,6 +56,12 @@ SAVE = (
     Action("save", "submit", "enter", "save", "Save the format here.", footer=True,
            palette=False),
     Action("save", "close", "escape", "back", "Leave it unsaved.", footer=True, palette=False),
+)
+
+SWEEP = (
+    Action("sweep", "submit", "enter", "start", "Start the sweep.", footer=True, palette=False),
+    Action("sweep", "close", "escape", "back", "Back without a sweep.", footer=True,
+           palette=False),
 )
 
 CHOOSE_FORMAT = (

@@ -19,8 +19,10 @@ from engine.formats.changing import set_value
 from engine.formats.writing import format_toml
 from tui.actions import bindings
 from tui.asking import TryFormat
-from tui.events import AskDone, AskFailed, AskSaw, AskStarted, SessionEvent
+from tui.events import AskDone, AskFailed, AskSaw, AskStarted, RunEnded, SessionEvent
 from tui.screens.lab_file import LabFile, run_editor
+from tui.screens.lab_sweep import LabSweep
+from tui.widgets.figures import count
 from tui.widgets.format_editor import FormatEditor
 from tui.widgets.format_form import FormatForm
 from tui.widgets.key_line import KeyLine
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from engine.browse import ProbeView
     from engine.lab import Lab, Trial
+    from engine.planning import RunPlan
     from tui.session import Session
 
 PAUSE = 0.4
@@ -77,6 +80,7 @@ class LabScreen(Screen[None]):
         self._view = view
         self._lab = lab
         self._file = LabFile()
+        self._sweep = LabSweep(session)
         self._first_text = format_toml(_named(lab.format))
         self._pause: Timer | None = None
         self._ask: TryFormat | None = None
@@ -128,6 +132,7 @@ class LabScreen(Screen[None]):
 
     def _ask_now(self) -> None:
         """Ask in the format as it is now, unless it is none, or the one asked last."""
+        self._pause = None
         try:
             fmt = parse_format(self._editor.text, "format.toml")
         except FormatError as error:
@@ -166,6 +171,8 @@ class LabScreen(Screen[None]):
                 self._results.see(seen)
             case AskDone(ask, trial) if ask is self._ask:
                 self._adopt(trial)  # type: ignore[arg-type]
+            case RunEnded() if self._sweep.going:
+                self._go_on_sweeping(event)
             case AskFailed(ask, sentence, hint) if ask is self._ask:
                 self._results.refuse_answer(f"{sentence} {hint}".strip())
             case _:
@@ -260,6 +267,42 @@ class LabScreen(Screen[None]):
         from tui.screens.start import StartScreen
 
         self.app.push_screen(StartScreen(self._session, {"formats": str(path)}))
+
+    def action_sweep(self) -> None:
+        """Change one thing about the format step by step, in a run of its own."""
+        try:
+            fmt = parse_format(self._editor.text, "format.toml")
+        except FormatError as error:
+            self.notify(error.hint, title=error.sentence, severity="error")
+            return
+        from tui.screens.sweep import SweepScreen
+
+        self.app.push_screen(SweepScreen(self._lab.plan, fmt), self._start_sweep)
+
+    def _start_sweep(self, plans: list[RunPlan] | None) -> None:
+        if plans is None:
+            return
+        try:
+            self._sweep.start(plans)
+        except LogitscopeError as error:
+            self.notify(error.hint, title=error.sentence, severity="error")
+        else:
+            probes = sum(plan.planned for plan in plans)
+            self.notify(f"{count(probes, 'probe')} to make; the table opens when they are there.")
+
+    def _go_on_sweeping(self, event: RunEnded) -> None:
+        try:
+            runs = self._sweep.ended(event)
+        except LogitscopeError as error:
+            self.notify(error.hint, title=error.sentence, severity="error")
+            return
+        if runs and event.status == "finished":
+            from engine.studies import study
+            from tui.screens.studies import StudyScreen
+
+            self.app.push_screen(StudyScreen(self._session, study("sweep"), runs))
+        elif runs is not None:
+            self.notify(event.hint, title=event.sentence, severity="warning")
 
     def action_choose_format(self) -> None:
         """Take another format."""
