@@ -65,8 +65,8 @@ def fetch(name: HubName, split: str | None = None) -> list[Path]:
         return _download(name.repo, splits[taken])
 
 
-def fetch_dev(name: HubName) -> list[Path]:
-    """Download the split ``dev`` that belongs to a dataset, whatever split the name holds.
+def fetch_beside(name: HubName, split: str) -> list[Path]:
+    """Download one split of a dataset, whatever split the name holds.
 
     Returns:
         The local files; empty where the dataset has no such split.
@@ -76,7 +76,7 @@ def fetch_dev(name: HubName) -> list[Path]:
     """
     with _explained(name.repo):
         splits, _ = _locate(name)
-        return _download(name.repo, splits.get("dev", []))
+        return _download(name.repo, splits.get(split, []))
 
 
 class _RemoteFile(msgspec.Struct, frozen=True):

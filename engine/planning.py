@@ -22,8 +22,10 @@ from engine.perturb import (
 )
 from engine.plan_checks import check, check_choice, check_formats, check_labels, check_settings
 from engine.protocol import Load, ProbeItem
-from engine.questions import Question, find_dev, load_questions, shots_for
+from engine.questions import Question, load_questions
 from engine.records import ModelInfo, ProbeSettings
+from engine.shots import Examples, find_examples
+from engine.swept import Swept
 
 if TYPE_CHECKING:
     from engine.store import RunKind, Store
@@ -78,7 +80,11 @@ class RunPlan(msgspec.Struct, frozen=True):
         batch_size: Prompts a batch; 0 is automatic.
         name: What lists call the run.
         weights: What :func:`weights_hash` says about a model folder; empty for a hub id.
-        dev: Questions that worked examples are taken from; empty where no format wants any.
+        dev: The dev split, where a format takes worked examples from it.
+        validation: The validation split, likewise; unset for none, and then not written.
+        subjects: As in :class:`engine.shots.Examples`, likewise.
+        sweep: The sweep that this run is or is a part of; unset for none, and then not written, so
+            that plans from before there were sweeps keep their fingerprint.
         questions: The questions, in source order.
     """
 
@@ -97,12 +103,20 @@ class RunPlan(msgspec.Struct, frozen=True):
     name: str = ""
     weights: str = ""
     dev: tuple[Question, ...] = ()
+    validation: tuple[Question, ...] | msgspec.UnsetType = msgspec.UNSET
+    subjects: tuple[tuple[str, int], ...] | msgspec.UnsetType = msgspec.UNSET
+    sweep: Swept | msgspec.UnsetType = msgspec.UNSET
     questions: tuple[Question, ...] = ()
 
     @property
     def variants(self) -> int:
         """How many ways each question is shown in each format: orders, then perturbed copies."""
         return variants(self.orders, self.perturbations)
+
+    @property
+    def examples(self) -> Examples:
+        """Where worked examples come from."""
+        return Examples(self.dev, self.validation or (), self.subjects or ())
 
     @property
     def planned(self) -> int:
@@ -194,7 +208,7 @@ class RunPlan(msgspec.Struct, frozen=True):
         question = self.questions[index]
         seed, orders, perturbations = self.settings.seed, self.orders, self.perturbations
         shown = variant(question, number, seed, orders, perturbations, fmt.labels)
-        return planned_probe(key, index, question, shown, fmt, self.dev)
+        return planned_probe(key, index, question, shown, fmt, self.examples)
 
 
 def planned_probe(
@@ -203,7 +217,7 @@ def planned_probe(
     question: Question,
     shown: Variant,
     fmt: PromptFormat,
-    dev: Sequence[Question],
+    examples: Examples,
 ) -> PlannedProbe:
     """One probe of a question, given in source order and as it is shown.
 
@@ -215,7 +229,7 @@ def planned_probe(
         question_id=question.id,
         order=shown.number,
         format=fmt.name,
-        shots=tuple(shots_for(question, dev)[: fmt.shots]) if fmt.shots else (),
+        shots=examples.choose(question, index, fmt),
     )
     return PlannedProbe(item, index, shown.permutation, shown.perturbation)
 
@@ -269,7 +283,7 @@ def plan_run(
     questions = tuple(load_questions(source, limit=limit))
     check_labels(questions, loaded, perturbations)
     folder = Path(model).expanduser()
-    return RunPlan(
+    plan = RunPlan(
         model=str(folder.resolve()) if folder.is_dir() else model,
         source=source,
         formats=loaded,
@@ -284,8 +298,30 @@ def plan_run(
         batch_size=batch_size,
         name=name or f"{Path(source).stem} · {folder.name}",
         weights=weights_hash(model),
-        dev=tuple(find_dev(source)) if any(fmt.shots for fmt in loaded) else (),
         questions=questions,
+    )
+    return with_examples(plan, questions if limit is None else ())
+
+
+def with_examples(plan: RunPlan, questions: Sequence[Question] = ()) -> RunPlan:
+    """A plan with the questions that its formats take their worked examples from.
+
+    Args:
+        plan: Those that it already has stay.
+        questions: All questions of its source, where they are known.
+
+    Raises:
+        QuestionError: They are there but can't be read.
+    """
+    lacking = [fmt for fmt in plan.formats if plan.examples.lacks(fmt)]
+    if not lacking:
+        return plan
+    found = find_examples(plan.source, lacking, questions)
+    return msgspec.structs.replace(
+        plan,
+        dev=plan.dev or found.dev,
+        validation=plan.validation or found.validation or msgspec.UNSET,
+        subjects=plan.subjects or found.subjects or msgspec.UNSET,
     )
 
 

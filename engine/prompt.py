@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.chat import apply_template, chat_template
-from engine.errors import FormatError
 from engine.formats import PromptFormat, render_template
 from engine.perturb import reorder
 from engine.questions import Option, Question
 from engine.rendered import ForcedContinuation, PromptWarning, RenderedPrompt, SpellingToken
 from engine.tokens import Tokenizer, encode, leading_ids, tokenise_answers
+from engine.truncation import room, truncated
 
 __all__ = [
     "ForcedContinuation",
@@ -73,8 +73,8 @@ def render_text(
     Raises:
         FormatError: A template fails on this question.
     """
-    examples = [_shot(shot, fmt) for shot in shots]
-    values = _values(question, fmt)
+    examples = [_shot(shot, fmt, at, len(shots)) for at, shot in enumerate(shots, start=1)]
+    values = _values(question, fmt, len(shots))
     header = render_template(fmt, "header", values)
     return PromptParts(
         system=render_template(fmt, "system", values),
@@ -115,20 +115,29 @@ def render(
     """
     usable = [shot for shot in shots if shot.gold is not None][: fmt.shots]
     draft = _draft(question, fmt, tokenizer, usable)
-    if fmt.too_long == "drop-shots" and window is not None:
-        while draft.shots and len(draft.token_ids) + max_new_tokens > window:
+    most = room(fmt, window, max_new_tokens)
+    if fmt.too_long == "drop-shots" and most is not None:
+        while draft.shots and len(draft.token_ids) > most:
             draft = _draft(question, fmt, tokenizer, usable[: draft.shots - 1])
     if edited:
         draft = _edited(edited, draft, fmt, tokenizer)
-    options = [(option.label, option.text) for option in question.options]
-    answers = tokenise_answers(tokenizer, draft.text, draft.text_ids, draft.delimiter, options)
+    answers = tokenise_answers(
+        tokenizer,
+        draft.text,
+        draft.text_ids,
+        draft.delimiter,
+        [(option.label, _styled(option, fmt.continuation)) for option in question.options],
+        separately=fmt.boundary == "separate",
+        labels_alone=fmt.label_token == "alone",
+    )
     longest = max(len(answer.token_ids) for answer in answers.continuations)
-    token_ids = _cut(draft.token_ids, window, max(max_new_tokens, longest), tokenizer.bos_token_id)
+    new_tokens = max(max_new_tokens, longest)
+    token_ids = truncated(draft.token_ids, fmt, window, new_tokens, tokenizer.bos_token_id)
     dropped = len(draft.token_ids) - len(token_ids)
     leading = tokenizer.convert_ids_to_tokens(list(draft.leading))
     warnings = (
         *draft.warnings,
-        *_begin_warnings(token_ids, tokenizer),
+        *_begin_warnings(token_ids, tokenizer, draft.chat),
         *_length_warnings(fmt, len(usable), draft.shots, dropped),
         *answers.warnings,
     )
@@ -174,11 +183,7 @@ def _draft(
     warnings: list[PromptWarning] = []
     if template is None:
         text = parts.raw
-        leading = leading_ids(tokenizer)
-        if leading and text.startswith(tokenizer.convert_ids_to_tokens([leading[0]])[0]):
-            leading = leading[1:]
     else:
-        leading = ()
         text, warnings = apply_template(
             tokenizer, template, parts.system, parts.user, parts.prefill
         )
@@ -190,12 +195,20 @@ def _draft(
     return _Draft(
         text=text,
         text_ids=encode(tokenizer, [text])[0],
-        leading=leading,
+        leading=_leading(text, fmt, tokenizer) if template is None or fmt.bos == "always" else (),
         delimiter=delimiter,
         chat=template is not None,
         shots=parts.shots,
         warnings=warnings,
     )
+
+
+def _leading(text: str, fmt: PromptFormat, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What the tokenizer puts before a text, without a begin token that the text brings along."""
+    leading = leading_ids(tokenizer) if fmt.bos != "never" else ()
+    if leading and text.startswith(tokenizer.convert_ids_to_tokens([leading[0]])[0]):
+        return leading[1:]
+    return leading
 
 
 def _edited(text: str, draft: _Draft, fmt: PromptFormat, tokenizer: Tokenizer) -> _Draft:
@@ -251,23 +264,7 @@ def _delimiter(text: str) -> str:
     return "" if text[-1:].isspace() or text.endswith(("(", "[", "{", "<")) else " "
 
 
-def _cut(
-    ids: tuple[int, ...], window: int | None, reserved: int, bos: int | None
-) -> tuple[int, ...]:
-    """Drop tokens from the left, after the begin token, until the window has room."""
-    if window is None or len(ids) + reserved <= window:
-        return ids
-    kept = ids[:1] if ids[0] == bos else ()
-    room = window - reserved - len(kept)
-    if room < 1:
-        raise FormatError(
-            f"A window of {window} tokens leaves no room for a prompt beside {reserved} new ones.",
-            "Ask for fewer new tokens.",
-        )
-    return kept + ids[-room:]
-
-
-def _begin_warnings(ids: tuple[int, ...], tokenizer: Tokenizer) -> list[PromptWarning]:
+def _begin_warnings(ids: tuple[int, ...], tokenizer: Tokenizer, chat: bool) -> list[PromptWarning]:
     bos = tokenizer.bos_token_id
     if bos is None:
         return []
@@ -275,7 +272,8 @@ def _begin_warnings(ids: tuple[int, ...], tokenizer: Tokenizer) -> list[PromptWa
         message = "The prompt begins with two begin tokens; leave one out of the template."
         return [PromptWarning("double-bos", message)]
     if bos in leading_ids(tokenizer) and ids[:1] != (bos,):
-        message = "The tokenizer puts a begin token before a text, but the chat template doesn't."
+        which = "the chat template" if chat else "this prompt"
+        message = f"The tokenizer puts a begin token before a text, but {which} doesn't."
         return [PromptWarning("no-bos", message)]
     return []
 
@@ -285,37 +283,47 @@ def _length_warnings(
 ) -> list[PromptWarning]:
     warnings = []
     if usable < fmt.shots:
-        message = f"The format wants {fmt.shots} worked examples, only {usable} are there."
+        message = (
+            f"The format wants {fmt.shots} worked examples from the {fmt.shots_from} split, "
+            f"only {usable} are there."
+        )
         warnings.append(PromptWarning("shots-missing", message))
     if used < min(usable, fmt.shots):
         message = f"{used} of {min(usable, fmt.shots)} worked examples fit the model's window."
         warnings.append(PromptWarning("shots-dropped", message))
     if dropped:
-        message = f"{dropped} tokens were cut from the prompt's beginning to fit the window."
+        end = "end" if fmt.cut == "right" else "beginning"
+        message = f"{dropped} tokens were cut from the prompt's {end} to fit the window."
         warnings.append(PromptWarning("truncated", message))
     return warnings
 
 
-def _values(question: Question, fmt: PromptFormat) -> dict[str, object]:
+def _values(question: Question, fmt: PromptFormat, shots: int) -> dict[str, object]:
     """What a format's templates see of a question."""
     return {
         "question": question.text,
-        "options": "\n".join(_option_line(option, fmt.label_style) for option in question.options),
+        "options": "\n".join(_styled(option, fmt.label_style) for option in question.options),
         "labels": question.labels,
         "subject": question.subject,
         "subject_words": question.subject.split("_"),
         "dataset": question.dataset,
+        "shots": shots,
     }
 
 
-def _option_line(option: Option, style: str) -> str:
+def _styled(option: Option, style: str) -> str:
+    """An option as a style writes it, filled in once: its text may hold braces."""
     parts = {"label": option.label, "text": option.text}
     return re.sub(r"\{(label|text)\}", lambda found: parts[found[1]], style)
 
 
-def _shot(shot: Question, fmt: PromptFormat) -> str:
+def _shot(shot: Question, fmt: PromptFormat, number: int, shots: int) -> str:
     """One worked example, in the format's labels."""
     shown = reorder(shot, range(len(shot.options)), labels=fmt.labels)
     answer = next(option for option in shown.options if option.label == shown.gold)
-    values = _values(shown, fmt) | {"answer": answer.label, "answer_text": answer.text}
+    values = _values(shown, fmt, shots) | {
+        "number": number,
+        "answer": answer.label,
+        "answer_text": answer.text,
+    }
     return render_template(fmt, "shot", values)

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from engine.errors import QuestionError
-from engine.hub import fetch, fetch_dev, parse_name
+from engine.hub import fetch, fetch_beside, parse_name
 from engine.shapes import LABELS, RawQuestion, recognise
 from engine.tables import Row, read_rows
 
@@ -20,13 +20,19 @@ __all__ = [
     "LABELS",
     "Option",
     "Question",
+    "Split",
     "find_dev",
+    "find_split",
     "load_questions",
     "refusal_label",
     "shots_for",
 ]
 
-_MMLU_NAME = re.compile(r"(.+)_(dev|test|val|train)")
+Split = Literal["dev", "validation"]
+"""A part of a data set that is kept for worked examples, under the hub's name for it."""
+
+_SPLIT_NAMES: dict[Split, tuple[str, ...]] = {"dev": ("dev",), "validation": ("val", "validation")}
+_MMLU_NAME = re.compile(r"(.+)_(dev|test|val|validation|train)")
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -103,14 +109,21 @@ def load_questions(
 
 
 def find_dev(source: str | Path) -> list[Question]:
-    """Find the questions kept for worked examples beside a source.
+    """Find the dev split beside a source: :func:`find_split` with ``dev``."""
+    return find_split(source, "dev")
+
+
+def find_split(source: str | Path, split: Split) -> list[Question]:
+    """Find the questions of another split beside a source.
 
     Looked for are, for a file ``test/<subject>_test.csv``, ``<subject>_dev.csv`` in ``../dev`` or
     in the same folder; for any other file ``<stem>_dev.<ending>`` beside it; for a folder the
-    folder ``dev`` beside it; for a hub dataset its split ``dev``.
+    folder ``dev`` beside it; for a hub dataset its split ``dev``. In names of files and folders
+    ``validation`` is also called ``val``.
 
     Args:
         source: As for :func:`load_questions`.
+        split: Which.
 
     Returns:
         The questions in file order, of all subjects that were found (see :func:`shots_for`);
@@ -121,15 +134,21 @@ def find_dev(source: str | Path) -> list[Question]:
     """
     path = Path(source)
     if path.is_dir():
-        return load_questions(path.parent / "dev") if (path.parent / "dev").is_dir() else []
+        folders = (path.parent / name for name in _SPLIT_NAMES[split])
+        folder = next((folder for folder in folders if folder.is_dir()), None)
+        return load_questions(folder) if folder else []
     if path.exists():
         match = _MMLU_NAME.fullmatch(path.stem)
-        name = f"{match[1] if match else path.stem}_dev{path.suffix}"
-        beside = (path.parent.parent / "dev" / name, path.parent / name)
+        stem = match[1] if match else path.stem
+        beside = [
+            place / f"{stem}_{name}{path.suffix}"
+            for name in _SPLIT_NAMES[split]
+            for place in (path.parent.parent / name, path.parent)
+        ]
         found = next((other for other in beside if other.is_file()), None)
         return load_questions(found) if found else []
     hub = parse_name(str(source))
-    return list(_questions(fetch_dev(hub), hub.repo)) if hub else []
+    return list(_questions(fetch_beside(hub, split), hub.repo)) if hub else []
 
 
 def shots_for(question: Question, dev: Sequence[Question]) -> list[Question]:

@@ -40,6 +40,7 @@ ReadingName = Literal[
     "continuation_unconditional",
     "exact_match",
     "quasi_exact_match",
+    "label_match",
     "greedy_text",
     "sample_text",
     "majority",

@@ -76,7 +76,7 @@ class RenderedPrompt(msgspec.Struct, frozen=True):
         continuations: Label and text of every option, as forced continuations.
         chat: Whether the tokenizer's chat template was used.
         shots: Number of worked examples that the prompt holds.
-        dropped_tokens: Tokens cut from the left to fit the model's window.
+        dropped_tokens: Tokens cut to fit the window, from the side that the format says.
         warnings: What to know about this prompt.
     """
 

@@ -1,10 +1,10 @@
 """Boundaries between prompt and answer: which tokens an answer has after this very prompt.
 
-An answer is never tokenised alone: many tokenizers give it other tokens at the start of a text
-than in the middle of one. Prompt and answer are tokenised together and cut at the prompt's length,
-as lm-evaluation-harness does (``_encode_pair`` at 04e7442). Where the prompt's own tokens change
-under that, the cut would hit the wrong place: then the answer gets the tokens that it has after a
-line break, a bracket or a letter, and a warning says so.
+Unless a protocol wants it so, an answer is never tokenised alone: many tokenizers give it other
+tokens at the start of a text than in the middle of one. Prompt and answer are tokenised together
+and cut at the prompt's length, as lm-evaluation-harness does (``_encode_pair`` at 04e7442). Where
+the prompt's own tokens change under that, the cut would hit the wrong place: then the answer gets
+the tokens that it has after a line break, a bracket or a letter, and a warning says so.
 """
 
 from __future__ import annotations
@@ -151,6 +151,9 @@ def tokenise_answers(
     prompt_ids: Sequence[int],
     delimiter: str,
     options: Sequence[tuple[str, str]],
+    *,
+    separately: bool = False,
+    labels_alone: bool = False,
 ) -> Answers:
     """Find the tokens of every option's label, text and label spellings after a prompt.
 
@@ -159,7 +162,11 @@ def tokenise_answers(
         prompt: The prompt's text, without special tokens that the tokenizer adds itself.
         prompt_ids: ``encode`` of that text.
         delimiter: What stands between prompt and answer.
-        options: Label and text of each option, in the order shown.
+        options: Label of each option and what is scored where its text is, in the order shown.
+        separately: Whether labels and texts are tokenised alone, as lm-evaluation-harness did
+            before its #531; spellings are those in context all the same.
+        labels_alone: Whether a label's token at the first position is the last one of the label
+            alone, special tokens included: ``tokenizer("A").input_ids[-1]`` of hendrycks/test#13.
 
     Raises:
         FormatError: A label or text has no tokens.
@@ -170,16 +177,28 @@ def tokenise_answers(
     spelled = [(label, spelling) for label, _ in options for spelling in _spellings(label)]
     answers = list(dict.fromkeys([answer for *_, answer in forced + spelled]))
     joined = dict(zip(answers, join(tokenizer, prompt, prompt_ids, answers), strict=True))
+    spellings = _first_tokens(spelled, joined)
+    if separately:
+        alone = encode(tokenizer, [answer for *_, answer in forced])
+        joined = {
+            answer: Joined(tuple(ids), merged=False)
+            for (*_, answer), ids in zip(forced, alone, strict=True)
+        }
     for label, kind, answer in forced:
         if not joined[answer].ids:
             raise FormatError(
                 f"The {kind} of option {label} has no tokens of its own after this prompt.",
                 "Change the end of the prompt or the delimiter.",
             )
-    label_ids = {label: joined[delimiter + label].ids[0] for label, _ in options}
+    labels = [label for label, _ in options]
+    if labels_alone:
+        wholes = tokenizer(labels, add_special_tokens=True, verbose=False)["input_ids"]
+        label_ids = {label: ids[-1] for label, ids in zip(labels, wholes, strict=True)}
+    else:
+        label_ids = {label: joined[delimiter + label].ids[0] for label in labels}
     return Answers(
         label_ids=tuple(label_ids.values()),
-        spellings=_first_tokens(spelled, joined),
+        spellings=spellings,
         continuations=tuple(
             ForcedContinuation(label, kind, answer, joined[answer].ids)
             for label, kind, answer in forced

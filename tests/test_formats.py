@@ -27,7 +27,7 @@ BODY = 'Question: Why?\nBecause: \n\nA. yes \nB. None \nC. it is, "so" \nAnswer:
 
 
 def test_every_level_is_there() -> None:
-    assert format_names() == ["example", "high", "low", "middle", "mmlu-original"]
+    assert {"example", "high", "low", "middle"} < set(format_names())
     assert all(load_format(name).source for name in format_names())
 
 

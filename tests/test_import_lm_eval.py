@@ -124,7 +124,8 @@ def test_texts_that_were_scored_are_no_first_tokens(run: ImportedRun) -> None:
 def test_texts_are_read_and_every_filter_keeps_its_score(run: ImportedRun) -> None:
     plain, long = of_format(run, "planets_text")
     assert [text.kind for text in plain.result.generations] == ["greedy"]
-    assert labels(plain) == dict.fromkeys(("exact_match", "quasi_exact_match", "greedy_text"), "B")
+    of_text = ("exact_match", "quasi_exact_match", "label_match", "greedy_text")
+    assert labels(plain) == dict.fromkeys(of_text, "B")
     assert scores(plain) == {"exact_match,strict": 1.0, "exact_match,flexible": 1.0}
     assert [score.answer for score in long.scores] == ["[invalid]", "B"]
     # A line separator inside a text ends no sample.

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
 from engine.errors import FormatError
-from engine.records import ReadingName
+from engine.formats.format import Part, PromptFormat
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -22,8 +22,17 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from jinja2.sandbox import SandboxedEnvironment
 
-Part = Literal["system", "header", "shot", "user", "prefill"]
-_PARTS: tuple[Part, ...] = ("system", "header", "shot", "user", "prefill")
+__all__ = [
+    "Part",
+    "PromptFormat",
+    "format_file",
+    "format_names",
+    "load_format",
+    "parse_format",
+    "render_template",
+]
+
+_PARTS: tuple[Part, ...] = get_args(Part)
 
 _SAMPLE: dict[str, object] = {
     "question": "?",
@@ -32,74 +41,13 @@ _SAMPLE: dict[str, object] = {
     "subject": "a_subject",
     "subject_words": ["a", "subject"],
     "dataset": "",
+    "shots": 1,
 }
-_SAMPLE_ANSWER: dict[str, object] = {"answer": "A", "answer_text": "yes"}
+_SAMPLE_ANSWER: dict[str, object] = {"number": 1, "answer": "A", "answer_text": "yes"}
 _HINT = (
     f"Templates see {', '.join(_SAMPLE)}, the format's own fields, "
-    f"and in 'shot' also {' and '.join(_SAMPLE_ANSWER)}."
+    f"and in 'shot' also {', '.join(_SAMPLE_ANSWER)}."
 )
-
-
-class PromptFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a question becomes a prompt. Templates are jinja, rendered in a sandbox.
-
-    Templates see ``question`` (text), ``options`` (the option lines), ``labels``, ``subject``,
-    ``subject_words`` (the subject cut at underscores), ``dataset``, every entry of ``fields``, and
-    in ``shot`` also ``answer`` (the gold label) and ``answer_text``.
-
-    Attributes:
-        name: What the format is called on the command line.
-        title: One line for lists.
-        description: What it is for.
-        source: Where the wording comes from.
-        user: Template of the user turn (or of the raw prompt's last part).
-        system: Template of the system turn; empty for none.
-        header: Template put once before the worked examples.
-        shot: Template of one worked example.
-        shots: Number of worked examples wanted.
-        prefill: Template of the beginning of the assistant's turn.
-        chat: Whether to use the tokenizer's chat template; where it has none, or here is False,
-            the parts are joined as raw text.
-        labels: The option labels, one character each.
-        label_style: How an option line is written, from ``{label}`` and ``{text}``.
-        delimiter: What stands between prompt and answer. ``auto`` is nothing after a chat
-            template, nothing after whitespace or an opening bracket, quote or asterisk, and
-            otherwise one space; spaces that end a raw prompt or a prefill then move out of the
-            prompt and become the delimiter, as in lm-evaluation-harness. Any other value stands
-            as it is, and the prompt keeps its last spaces.
-        too_long: What gives way when the prompt does not fit the window: ``truncate-left`` cuts
-            the beginning, ``drop-shots`` drops the last example, one by one, then cuts.
-        cue: What stands before the answer in place of the whole prompt where an option's text is
-            scored without its question (``continuation_unconditional``); HELM's is "Answer:".
-        scored_by: The reading that a protocol with this format is scored by.
-        fields: Named values that templates use and users may change.
-    """
-
-    name: str
-    user: str
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    system: str = ""
-    header: str = ""
-    shot: str = ""
-    shots: int = 0
-    prefill: str = ""
-    chat: bool = True
-    labels: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    label_style: str = "{label}. {text}"
-    delimiter: str = "auto"
-    too_long: Literal["truncate-left", "drop-shots"] = "truncate-left"
-    cue: str = "Answer:"
-    scored_by: ReadingName = "first_token"
-    fields: dict[str, str] = {}
-
-    @property
-    def bare(self) -> PromptFormat:
-        """The same with nothing but the cue for a prompt."""
-        return msgspec.structs.replace(
-            self, name=f"{self.name} cue", user=self.cue, system="", header="", shots=0, prefill=""
-        )
 
 
 def format_names() -> list[str]:
@@ -236,12 +184,14 @@ def _parse(source: str, origin: str) -> PromptFormat:
 
 def _check(fmt: PromptFormat, source: str, origin: str) -> None:
     """Refuse now what could only fail later, in the middle of a run."""
-    shadowed = set(fmt.fields) & {*_SAMPLE, *_SAMPLE_ANSWER, "shots"}
+    shadowed = set(fmt.fields) & {*_SAMPLE, *_SAMPLE_ANSWER}
     problems = {
         "name": bool(re.search(r"[:,\s]", fmt.name)) and "the name holds a colon, comma or space",
         "labels": len(set(fmt.labels)) < max(2, len(fmt.labels)) and "labels repeat or are too few",
         "label_style": "{label}" not in fmt.label_style and "label_style has no {label}",
+        "continuation": "{text}" not in fmt.continuation and "continuation has no {text}",
         "shots": fmt.shots < 0 and "shots is below 0",
+        "window": fmt.window < 0 and "window is below 0",
         "cue": not fmt.cue.strip() and "cue is empty",
         "shot": fmt.shots > 0 and not fmt.shot and "shots are wanted but no shot template is given",
         "fields": bool(shadowed) and "a field has the name of a value that is already there",
