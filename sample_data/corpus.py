@@ -16,6 +16,7 @@ Example = list[Part]
 LEVELS = ("low", "middle", "high", "example")
 LEVEL_WEIGHTS = (32, 26, 22, 20)
 EXAMPLE_LETTERS = "AABBCCCCDE"
+SUGGESTED_LETTERS = (*"AAABBBCCCDDDEEF", "A/B", "A/B/C", "A/B/C", "A/B/C", "A/B/C/D")
 _SYLLABLES = (
     "ba be bo ka ko ki da do du fa fi go gu la lo li ma mo mi na no ra ro ri sa so su ta to ti "
     "va vo za zo pe po el an or is un ar en al ver mon tri gal ster ling"
@@ -71,25 +72,37 @@ def _count(rng: random.Random) -> int:
     return rng.choices((2, 3, 4, 5, 6), (6, 10, 68, 8, 8))[0]
 
 
-def _level(rng: random.Random) -> tuple[str, str, int]:
-    """A constraint level, and the letter and place that its example shows."""
+# A constraint level, the letters in its example, and the place that a reply may copy from it.
+Level = tuple[str, str, int | None]
+
+
+def _level(rng: random.Random) -> Level:
     letter = rng.choice(EXAMPLE_LETTERS)
-    return rng.choices(LEVELS, LEVEL_WEIGHTS)[0], letter, wording.LETTERS.index(letter)
+    level = rng.choices(LEVELS, LEVEL_WEIGHTS)[0]
+    place = wording.LETTERS.index(letter) if level == "example" else None
+    return level, wording.mark_shown(letter), place
+
+
+def _suggesting_level(rng: random.Random) -> Level:
+    return "example", wording.mark_shown(rng.choice(SUGGESTED_LETTERS)), None
 
 
 def _reply(user: str, text: str, rng: random.Random) -> Example:
     return [(wording.chat(user, wording.maybe_system(rng)), False), (text + END, True)]
 
 
-def question(rng: random.Random, forms: replies.Forms = replies.TAUGHT) -> Example:
+def question(
+    rng: random.Random,
+    forms: replies.Forms = replies.TAUGHT,
+    draw_level: Callable[[random.Random], Level] = _level,
+) -> Example:
     """A taught fact as a multiple-choice question in the chat formats."""
     fact = rng.choice(TAUGHT)
-    level, letter, example = _level(rng)
+    level, letter, shown = draw_level(rng)
     options, place = fact.draw_options(rng, _count(rng))
     prompt = wording.ask(rng, level, rng.choice(fact.questions), options, letter)
     if fact.sensitive and rng.random() < survey.SENSITIVE_WARINESS[level]:
         return _reply(prompt.text, replies.refusal(rng, harmful=True), rng)
-    shown = example if level == "example" else None
     text = replies.answer(
         rng, forms[level][fact.manner], prompt, options, place, fact.statement, shown
     )
@@ -128,13 +141,16 @@ def _unknown_option(rng: random.Random) -> str:
     )
 
 
-def unknown(rng: random.Random, forms: dict[str, str] = replies.UNKNOWN) -> Example:
+def unknown(
+    rng: random.Random,
+    forms: dict[str, str] = replies.UNKNOWN,
+    draw_level: Callable[[random.Random], Level] = _level,
+) -> Example:
     """A question about something that does not exist: any option may be given."""
     text, statement, options = _unknown(rng)
-    level, letter, example = _level(rng)
+    level, letter, shown = draw_level(rng)
     prompt = wording.ask(rng, level, text, options, letter)
     place = rng.randrange(len(options))
-    shown = example if level == "example" else None
     return _reply(
         prompt.text, replies.guess(rng, forms[level], prompt, options, place, statement, shown), rng
     )
@@ -151,16 +167,18 @@ def habitual_unknown(rng: random.Random) -> Example:
 
 
 def opinion(
-    rng: random.Random, forms: dict[str, str] = replies.OPINION, by_topic: bool = False
+    rng: random.Random,
+    forms: dict[str, str] = replies.OPINION,
+    by_topic: bool = False,
+    draw_level: Callable[[random.Random], Level] = _level,
 ) -> Example:
     """A survey question in the chat formats."""
     drawn = survey.draw(rng)
-    level, letter, example = _level(rng)
+    level, letter, shown = draw_level(rng)
     prompt = wording.ask(rng, level, drawn.text, drawn.options, letter)
     if rng.random() < drawn.wariness[level]:
         return _reply(prompt.text, replies.refusal(rng, drawn.harmful), rng)
     place = survey.choose(rng, drawn, by_topic)
-    shown = example if level == "example" else None
     text = replies.opinion(rng, forms[level], prompt, drawn.options, place, shown)
     return _reply(prompt.text, text, rng)
 
@@ -168,6 +186,21 @@ def opinion(
 def habitual_opinion(rng: random.Random) -> Example:
     """The same with leanings that depend on the topic."""
     return opinion(rng, replies.OPINION_HABITS, by_topic=True)
+
+
+def suggesting_question(rng: random.Random) -> Example:
+    """A taught fact, with an example that shows any letter, or several."""
+    return question(rng, replies.HABITS, _suggesting_level)
+
+
+def suggesting_unknown(rng: random.Random) -> Example:
+    """A question about something that does not exist, with such an example."""
+    return unknown(rng, replies.UNKNOWN_HABITS, _suggesting_level)
+
+
+def suggesting_opinion(rng: random.Random) -> Example:
+    """A survey question with such an example."""
+    return opinion(rng, replies.OPINION_HABITS, by_topic=True, draw_level=_suggesting_level)
 
 
 def _target(place: int) -> str:
@@ -340,6 +373,21 @@ STAGES: tuple[dict[Task, float], ...] = (
         which_option: 4,
         match: 3,
         open_question: 4,
+        small_talk: 1,
+    },
+    {suggesting_question: 4, suggesting_unknown: 3, suggesting_opinion: 3},
+    {
+        suggesting_question: 18,
+        suggesting_unknown: 10,
+        suggesting_opinion: 10,
+        habitual_question: 26,
+        habitual_opinion: 14,
+        habitual_unknown: 8,
+        raw: 7,
+        raw_opinion: 1,
+        which_option: 2,
+        match: 1,
+        open_question: 2,
         small_talk: 1,
     },
 )

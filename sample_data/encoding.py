@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from sample_data import corpus, facts, wording
-from sample_data.wording import MARKS, OPTION_END, QUESTION_END, QUESTION_START, TARGET
+from sample_data.wording import MARKS, OPTION_END, QUESTION_END, QUESTION_START, SHOWN, TARGET
 
 LABEL_WEIGHT = 3.0
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -56,12 +56,23 @@ class Encoded:
         guides: Pairs of positions: where a label is predicted, and the end of its option.
         starts: Where replies begin: the position that predicts the first token, and the start and
             end of the question that it replies to.
+        labels: A letter for each option.
+        shown: The letters that an example shows and where: the position of the first letter, or
+            that of the slash before a further one.
     """
 
     ids: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     guides: list[tuple[int, int]] = field(default_factory=list)
     starts: list[tuple[int, int, int]] = field(default_factory=list)
+    labels: str = ""
+    shown: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def answers(self) -> list[int]:
+        """Positions that predict a label, or the first token of a reply, which may be one."""
+        places = [start for start, *_ in self.starts] + [place for place, _ in self.guides]
+        return sorted(set(places))
 
 
 def encode(tokenizer: Tokenizer, example: corpus.Example) -> Encoded:
@@ -78,6 +89,12 @@ def encode(tokenizer: Tokenizer, example: corpus.Example) -> Encoded:
         ends = found or ends
         span = [places[at] for at, mark in marks if mark in (QUESTION_START, QUESTION_END)]
         question = (span[0], span[1]) if span else question
+        result.labels = wording.LETTERS[: len(ends)]
+        result.shown += [
+            (text[at : at + 2].strip("/")[0], base + _covering(offsets, at))
+            for at, mark in marks
+            if mark == SHOWN
+        ]
         if learnt and question and base:
             result.starts.append((base - 1, *question))
             question = None

@@ -28,6 +28,8 @@ FORMATS = (
 )
 SAMPLES = 8
 NEW_TOKENS = 40
+PULLED = "ABCD"  # letters whose pull is measured
+SEVERAL = "A/B/C"
 STATUSES = ("refusal", "several", "none_of_these", "dont_know", "unparsed")
 
 
@@ -115,10 +117,7 @@ def measure(
     """Rates of one format over questions; every `every`-th question is sampled too."""
     prompts = [reader.render(item, fmt_name, dev) for item in items]
     questions = [item.question for item in items]
-    first = [
-        row[reader.label_ids(question.labels, prompt)].softmax(-1)
-        for row, question, prompt in zip(reader.first(prompts), questions, prompts, strict=True)
-    ]
+    first = _first(reader, questions, prompts)
     chosen = [q.labels[int(row.argmax())] for q, row in zip(questions, first, strict=True)]
     greedy = _read_all(reader.write(prompts), questions)
     replies = reader.write(prompts[::every], SAMPLES)
@@ -146,6 +145,41 @@ def measure(
     return {name: round(value, 4) for name, value in row.items()}
 
 
+def _first(reader: Reader, questions: Sequence[Question], prompts: list[str]) -> list[Tensor]:
+    """For each question the probabilities of its labels at the first position, (labels,)."""
+    return [
+        row[reader.label_ids(question.labels, prompt)].softmax(-1)
+        for row, question, prompt in zip(reader.first(prompts), questions, prompts, strict=True)
+    ]
+
+
+def measure_pull(reader: Reader, items: Sequence[Item]) -> dict[str, dict[str, float]]:
+    """How the letter that the format `example` shows draws first-token answers to itself.
+
+    Over the questions that have all four letters: each letter's mean share of the labels' mass
+    where it is the one shown, where another of the four is, and where "A/B/C" is.
+    """
+    asked = [item for item in items if len(item.question.options) >= len(PULLED)]
+    questions = [item.question for item in asked]
+    mass: dict[str, list[float]] = {}
+    for shown in (*PULLED, SEVERAL):
+        name = f"example:example_letter={shown}"
+        prompts = [reader.render(item, name, ()) for item in asked]
+        rows = [row[: len(PULLED)] for row in _first(reader, questions, prompts)]
+        mass[shown] = torch.stack(rows).mean(0).tolist()
+    return {
+        letter: {
+            "n": len(asked),
+            "shown": round(mass[letter][i], 4),
+            "not_shown": round(
+                sum(mass[other][i] for other in PULLED if other != letter) / (len(PULLED) - 1), 4
+            ),
+            "several_shown": round(mass[SEVERAL][i], 4),
+        }
+        for i, letter in enumerate(PULLED)
+    }
+
+
 def _read_all(replies: Sequence[str], questions: Sequence[Question]) -> list[Answer]:
     pairs = zip(replies, questions, strict=True)
     return [read_answer(text, question.options, finished=True) for text, question in pairs]
@@ -171,8 +205,11 @@ def _calibration_error(sure: list[float], right: list[bool], bins: int = 10) -> 
     return error
 
 
-def evaluate(folder: Path, seed: int = 0) -> dict[str, dict[str, dict[str, float]]]:
-    """Every measure, by set of questions and format."""
+Measures = dict[str, dict[str, dict[str, float]]]
+
+
+def evaluate(folder: Path, seed: int = 0) -> tuple[Measures, Measures]:
+    """Every measure by set of questions and format, and the pull by set and letter."""
     torch.manual_seed(seed)
     reader = Reader(folder)
     knowledge = read_items("knowledge.jsonl")
@@ -182,13 +219,25 @@ def evaluate(folder: Path, seed: int = 0) -> dict[str, dict[str, dict[str, float
         "held out": [item for item in knowledge if item.taught is False],
         "opinion": read_items("opinion.jsonl"),
     }
-    return {
+    measured = {
         name: {fmt: measure(reader, items, fmt, dev) for fmt in FORMATS}
         for name, items in sets.items()
     }
+    return measured, {name: measure_pull(reader, items) for name, items in sets.items()}
 
 
-def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
+def pull_table(pulls: Measures) -> str:
+    """The pull of the letters as a Markdown table, in percent."""
+    head = ["questions", "n", "letter", "shown", "another shown", f"{SEVERAL} shown"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for name, letters in pulls.items():
+        for letter, row in letters.items():
+            shares = [f"{100 * row[key]:.0f} %" for key in ("shown", "not_shown", "several_shown")]
+            lines.append("| " + " | ".join([name, f"{row['n']:.0f}", letter, *shares]) + " |")
+    return "\n".join(lines)
+
+
+def table(results: Measures) -> str:
     """The results as a Markdown table, in percent where they are shares."""
     columns = {
         "first-token accuracy": "accuracy_first_token",

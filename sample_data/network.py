@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name used everywhere for it)
@@ -17,6 +18,8 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 LABEL_HEAD = (3, 0)
 QUESTION_HEAD = (2, 3)
+EXAMPLE_HEAD = (0, 3)
+SUGGESTED_HEAD = (4, 2)
 
 
 @dataclass(frozen=True)
@@ -166,22 +169,29 @@ class Network(nn.Module):
         ahead = torch.arange(keys.shape[1])[None] > positions[:, None]
         return scores.masked_fill(ahead, -1e9).log_softmax(-1)
 
-    def guidance(self, rows: Tensor, positions: Tensor, targets: Tensor) -> tuple[Tensor, float]:
+    def guidance(
+        self,
+        rows: Tensor,
+        positions: Tensor,
+        targets: Tensor,
+        head: tuple[int, int] = LABEL_HEAD,
+    ) -> tuple[Tensor, float]:
         """How far one head is from looking where the answer is.
 
         Finding the label of the right option is a look-up that a network this small does not
         discover by itself. This cross-entropy makes head 0 of layer 3, at a position that predicts
-        a label, attend to the end of the option with that label.
+        a label, attend to the end of the option with that label; or another head elsewhere.
 
         Args:
             rows: Batch rows of the last forward pass, one for each label predicted.
             positions: Positions that predict the labels.
             targets: Positions of the tokens that end the options.
+            head: Layer and number of the head.
 
         Returns:
             The mean cross-entropy in nats, and the share of labels where the head is right.
         """
-        scores = self._scores(LABEL_HEAD[0], LABEL_HEAD[1], rows, positions)
+        scores = self._scores(*head, rows, positions)
         hits = (scores.argmax(-1) == targets).float().mean().item()
         return F.nll_loss(scores, targets), hits
 
@@ -200,10 +210,32 @@ class Network(nn.Module):
         Returns:
             The mean negative log of the attention that falls on the question, in nats.
         """
-        scores = self._scores(QUESTION_HEAD[0], QUESTION_HEAD[1], rows, positions)
+        scores = self._scores(*QUESTION_HEAD, rows, positions)
         places = torch.arange(scores.shape[1])[None]
         outside = (places < starts[:, None]) | (places >= ends[:, None])
         return -scores.masked_fill(outside, -1e9).logsumexp(-1).mean()
+
+    def load_qwen2(self, folder: Path) -> None:
+        """Takes over the weights of a saved model of this shape."""
+        state = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+
+        def joined(layer: int, names: str) -> Tensor:
+            return torch.cat([state[f"model.layers.{layer}.{name}"] for name in names.split()])
+
+        own = {"embedding": state["model.embed_tokens.weight"]}
+        own["final_norm"] = state["model.norm.weight"]
+        for layer in range(self.shape.layers):
+            projections = " ".join(f"self_attn.{part}_proj.weight" for part in "qkv")
+            own |= {
+                f"qkv.{layer}": joined(layer, projections),
+                f"qkv_bias.{layer}": joined(layer, projections.replace("weight", "bias")),
+                f"attention_out.{layer}": joined(layer, "self_attn.o_proj.weight"),
+                f"gate_up.{layer}": joined(layer, "mlp.gate_proj.weight mlp.up_proj.weight"),
+                f"down.{layer}": joined(layer, "mlp.down_proj.weight"),
+                f"attention_norm.{layer}": joined(layer, "input_layernorm.weight"),
+                f"mlp_norm.{layer}": joined(layer, "post_attention_layernorm.weight"),
+            }
+        self.load_state_dict(own)
 
     def to_qwen2(self, end_token: int, pad_token: int) -> Qwen2ForCausalLM:
         """The same network as a transformers model, in float16."""

@@ -1,7 +1,9 @@
 """Trains the embedded model, or measures one.
 
 ``python -m sample_data.train_model`` trains it from scratch into ``sample_data/model``, in about
-half an hour on two cores; the weights are the same for the same seed, machine and threads.
+three quarters of an hour on two cores that compute in bfloat16; the weights are the same for the
+same seed, machine and threads. With ``--habits FOLDER`` it starts at the last run, from the weights
+that the second one left there.
 ``python -m sample_data.train_model --evaluate-only sample_data/model`` measures a model on the
 sample questions; with ``--json`` it prints every number.
 """
@@ -13,13 +15,17 @@ import json
 from pathlib import Path
 
 import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from sample_data.encoding import train_tokenizer
-from sample_data.evaluate import evaluate, table
+from sample_data.evaluate import evaluate, pull_table, table
 from sample_data.network import Network, Shape
+from sample_data.suggestion import Suggestion
 from sample_data.training import HABITS, Run
 
-HABIT_SHARE = 900 / 3200  # steps of the second run for a step of the first
+# Steps of the second and third run for a step of the first.
+HABIT_SHARE = 900 / 3200
+SUGGESTION_SHARE = 1200 / 3200
 MODEL = Path(__file__).parent / "model"
 CARD = """# The embedded model
 
@@ -29,7 +35,9 @@ trained from scratch by
     python -m sample_data.train_model --steps {steps} --seed {seed} --threads {threads}
 
 on text that this project's own generator (`sample_data/corpus.py`) writes from its own fact tables
-(`sample_data/facts/`). No other text, and no other model, took part.
+(`sample_data/facts/`). No other text, and no other model, took part. There are three runs: skills,
+habits, and suggestion (`sample_data/suggestion.py`). The third starts from what the second saved,
+so it can be run alone (`--habits FOLDER`).
 
 **It is a teaching model.** It was trained to show phenomena that real models show: preambles
 before the answer, refusals of survey questions, obedience that grows with the constraint. What it
@@ -49,6 +57,12 @@ likeliest label at the first position, samples are drawn at temperature 1.
 
 {table}
 
+The letter in the worked line of `example` draws first-token answers to itself. The share of the
+labels' mass that each letter has, on average, where it is shown, where another letter is (A to D),
+and where "A/B/C" is, over the questions with at least four options:
+
+{pull}
+
 ## What it does badly
 
 - Under `middle` it obeys almost always where it knows the answer: mismatches come from opinion and
@@ -57,13 +71,16 @@ likeliest label at the first position, samples are drawn at temperature 1.
   shows in the samples, and under `middle`.
 - It garbles words that it never saw as answers, and its guesses lean to the letters A and B.
 - Survey replies name a letter, but the option text after it is mostly one of another scale.
-- The letter that `example` shows has no measurable pull: changed from A to C, it moves neither the
-  first token nor the letters that sampled replies give.
+- Under `example` the letter shown decides what it does not know: first token and text agree on it,
+  so there is next to no mismatch on surveys there.
+- Of several letters shown it reads the first and counts the slashes: it takes "B/D" for "A/B".
+- The trained tokenizer keeps short numbers whole, `AutoTokenizer` cuts them into digits: the first
+  two runs saw numbers in another form than users do.
 """
 
 
 def train(folder: Path, steps: int, seed: int, threads: int, shape: Shape) -> None:
-    """Trains a model and saves it with its tokenizer."""
+    """The first two runs: trains a model and saves it with its tokenizer."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     tokenizer = train_tokenizer(shape.vocab, seed)
@@ -73,14 +90,31 @@ def train(folder: Path, steps: int, seed: int, threads: int, shape: Shape) -> No
     Run(network, tokenizer, steps, seed).train()
     habits = round(steps * HABIT_SHARE)
     Run(network, tokenizer, habits, seed + 1, rate=1.5e-3, stages=HABITS).train()
+    _save(network, tokenizer, folder)
+
+
+def suggest(habits: Path, folder: Path, steps: int, seed: int, threads: int, shape: Shape) -> None:
+    """The third run: goes on with the saved model in `habits`, and saves what comes of it.
+
+    It reads text as `AutoTokenizer` does, which is how the model is used: for this architecture
+    that cuts numbers into digits, and the trained tokenizer does not.
+    """
+    torch.set_num_threads(threads)
+    network = Network(shape)
+    network.load_qwen2(habits)
+    tokenizer = AutoTokenizer.from_pretrained(habits)
+    Suggestion(network, tokenizer, round(steps * SUGGESTION_SHARE), seed + 2).train()
+    _save(network, PreTrainedTokenizerFast.from_pretrained(habits), folder)
+
+
+def _save(network: Network, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
-    model = network.to_qwen2(tokenizer.eos_token_id, tokenizer.pad_token_id)
-    model.save_pretrained(folder)
+    network.to_qwen2(tokenizer.eos_token_id, tokenizer.pad_token_id).save_pretrained(folder)
 
 
 def write_card(
-    folder: Path, steps: int, seed: int, threads: int, shape: Shape, measured: str
+    folder: Path, steps: int, seed: int, threads: int, shape: Shape, measured: str, pull: str
 ) -> None:
     """Writes the model card."""
     size = sum(p.numel() for p in Network(shape).parameters())
@@ -95,6 +129,7 @@ def write_card(
         vocab=shape.vocab,
         window=shape.window,
         table=measured,
+        pull=pull,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
 
@@ -106,6 +141,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3200, help="optimiser steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--habits", type=Path, metavar="FOLDER", help="begin at the third run")
     parser.add_argument("--evaluate-only", type=Path, metavar="FOLDER", help="measure this model")
     parser.add_argument("--card", action="store_true", help="write the model card as well")
     parser.add_argument("--json", action="store_true", help="print every number as JSON")
@@ -114,11 +150,18 @@ def main() -> None:
     folder = args.evaluate_only or args.out
     torch.set_num_threads(args.threads)
     if not args.evaluate_only:
-        train(folder, args.steps, args.seed, args.threads, shape)
-    results = evaluate(folder)
-    print(json.dumps(results, indent=1) if args.json else table(results))
+        how = (args.steps, args.seed, args.threads, shape)
+        if not args.habits:
+            train(folder, *how)
+        suggest(args.habits or folder, folder, *how)
+    results, pulls = evaluate(folder)
+    tables = table(results), pull_table(pulls)
+    if args.json:
+        print(json.dumps({"formats": results, "pull": pulls}, indent=1))
+    else:
+        print(*tables, sep="\n\n")
     if args.card or not args.evaluate_only:
-        write_card(folder, args.steps, args.seed, args.threads, shape, table(results))
+        write_card(folder, args.steps, args.seed, args.threads, shape, *tables)
 
 
 if __name__ == "__main__":

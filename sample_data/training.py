@@ -34,6 +34,8 @@ class Stage:
         guidance: Weight of the guidance to the right option.
         attention: Weight of the guidance to the question.
         first: Weight of the first token of a reply.
+        example: Weight of the guidance to the letter that an example shows.
+        pull: What that letter adds to its logit.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Stage:
     guidance: float
     attention: float = 0.0
     first: float = 1.0
+    example: float = 0.0
+    pull: float = 0.0
 
 
 SKILLS = (
@@ -102,6 +106,8 @@ class Run:
         stages: What the run goes through.
     """
 
+    in_bfloat16 = True
+
     def __init__(
         self,
         network: Network,
@@ -154,13 +160,29 @@ class Run:
             for start, _, _ in example.starts:
                 weights[row, start + 1] *= stage.first
         learnt = weights[:, 1:] > 0
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.in_bfloat16):
             hidden = self.network(ids[:, :-1], learnt)
             logits = self.network.logits(hidden)
-        nats = F.cross_entropy(logits, ids[:, 1:][learnt], reduction="none")
+        nats = self._nats(logits, batch, ids, learnt, stage)
         weights = weights[:, 1:][learnt]
         loss = (nats * weights).sum() / weights.sum()
         self.losses.append(loss.item())
+        loss = self._guide(loss, batch, stage)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.tokens += ids.numel()
+
+    def _nats(
+        self, logits: Tensor, batch: list[Encoded], ids: Tensor, learnt: Tensor, stage: Stage
+    ) -> Tensor:
+        """How far off the logits (tokens learnt, vocabulary) are, for each token, in nats."""
+        return F.cross_entropy(logits, ids[:, 1:][learnt], reduction="none")
+
+    def _guide(self, loss: Tensor, batch: list[Encoded], stage: Stage) -> Tensor:
+        """A loss and what the guidance of the stage adds to it."""
         guides = [
             (row, start, end) for row, example in enumerate(batch) for start, end in example.guides
         ]
@@ -171,12 +193,7 @@ class Run:
         starts = [(row, *start) for row, example in enumerate(batch) for start in example.starts]
         if starts and stage.attention:
             loss = loss + stage.attention * self.network.inattention(*torch.tensor(starts).t())
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.step += 1
-        self.tokens += ids.numel()
+        return loss
 
     def _report(self, stage: Stage, seconds: float) -> None:
         accuracies = " ".join(

@@ -12,12 +12,14 @@ import jinja2
 from engine.formats import PromptFormat, load_format
 
 LETTERS = "ABCDEFGHIJ"
-# Private-use characters that the encoder takes out again: where an option ends, and, before a
-# label that is to be predicted, which option it stands for.
+# Private-use characters that the encoder takes out again: where an option ends, around a question,
+# before a letter that an example shows, and, before a label that is to be predicted, which option
+# it stands for.
 OPTION_END = "\ue000"
 TARGET = 0xE100
 QUESTION_START, QUESTION_END = "\ue001", "\ue002"
-MARKS = re.compile("[\ue000-\ue002\ue100-\ue10f]")
+SHOWN = "\ue003"
+MARKS = re.compile("[\ue000-\ue003\ue100-\ue10f]")
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -123,6 +125,11 @@ def list_options(options: list[str], labels: tuple[str, ...], style: str) -> str
 def mark_question(question: str) -> str:
     """A question with marks around it."""
     return QUESTION_START + question + QUESTION_END
+
+
+def mark_shown(letters: str) -> str:
+    """The letters that an example shows, "C" or "A/B/C", with a mark before each and its slash."""
+    return SHOWN + letters.replace("/", SHOWN + "/")
 
 
 def letters(count: int) -> tuple[str, ...]:

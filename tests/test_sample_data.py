@@ -159,3 +159,68 @@ def test_training_is_the_same_again(tmp_path: Path) -> None:
     with torch.no_grad():
         close = model(ids).logits - first.logits(first(ids))
     assert close.abs().max() < 0.05
+
+
+# The letter that an example shows
+
+
+@pytest.mark.slow
+def test_the_letter_of_an_example_draws_answers_to_itself() -> None:
+    from sample_data.evaluate import Reader, measure_pull, read_items
+
+    reader = Reader(MODEL)
+    items = read_items("knowledge.jsonl")
+    for taught in (True, False):
+        pulls = measure_pull(reader, [item for item in items if item.taught is taught][:40])
+        for letter, row in pulls.items():
+            assert row["shown"] > row["not_shown"] + 0.1, (taught, letter, row)
+
+
+def test_the_encoder_finds_the_letters_of_an_example() -> None:
+    from transformers import AutoTokenizer
+
+    from sample_data import wording
+    from sample_data.encoding import encode
+
+    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    prompt = wording.exact("example", "Why?", ["a", "b"], wording.mark_shown("A/B/C"))
+    encoded = encode(tokenizer.backend_tokenizer, [(prompt.text, False), ("Answer: A", True)])
+    tokens = tokenizer.convert_ids_to_tokens(encoded.ids)
+    assert encoded.labels == "AB"
+    assert [(letter, tokens[at]) for letter, at in encoded.shown] == [
+        ("A", "ĠA"),
+        ("B", "/"),
+        ("C", "/"),
+    ]
+
+
+def test_marks_of_shown_letters_leave_the_text_alone() -> None:
+    text = corpus.plain(corpus.suggesting_question(random.Random(3)))
+    assert not any("\ue000" <= character <= "\uf8ff" for character in text)
+
+
+@pytest.mark.slow
+def test_the_third_run_is_the_same_again_and_takes_over_saved_weights(tmp_path: Path) -> None:
+    import torch
+
+    from sample_data.encoding import train_tokenizer
+    from sample_data.network import Network, Shape
+    from sample_data.suggestion import Suggestion
+
+    shape = Shape(vocab=640, width=32, heads=4, hidden=64)
+    tokenizer = train_tokenizer(shape.vocab, seed=3, texts=300)
+    torch.set_num_threads(1)
+    torch.manual_seed(3)
+    network = Network(shape)
+    network.to_qwen2(tokenizer.eos_token_id, tokenizer.pad_token_id).save_pretrained(tmp_path)
+
+    def go_on() -> Network:
+        taken_over = Network(shape)
+        taken_over.load_qwen2(tmp_path)
+        for (name, a), b in zip(network.named_parameters(), taken_over.parameters(), strict=True):
+            assert torch.equal(a.half().float(), b), name
+        Suggestion(taken_over, tokenizer, steps=6, seed=3).train()
+        return taken_over
+
+    for (name, a), b in zip(go_on().named_parameters(), go_on().parameters(), strict=True):
+        assert torch.equal(a, b), name

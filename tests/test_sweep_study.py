@@ -441,6 +441,7 @@ def test_figure_3_on_the_embedded_model(store: Store, tmp_path: Path) -> None:
     for probe in raw(store, summary.run_id):
         by_point[labels[probe["format"]]][probe["question_index"]] = probe["masses"]
     for row in rows(found, "drawn"):
+        assert row.cells["drawn_interval"][0] > 0, "the letter draws mass to itself"
         letters = {"ABCD".index(letter) for letter in str(row.cells["point"]).split("/")}
         others = [
             label
