@@ -17,6 +17,9 @@ It misbehaves on request:
 - ``--fail ID`` can't render a question, ``--break ID`` raises while probing it;
 - ``--load-error`` has no model, ``--parameters N`` pretends to be another model;
 - ``--deaf`` ignores every request to end.
+
+With ``--templates`` it writes prompts as their formats do, without a chat template, and its answers
+depend on the prompt's text too.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from numpy.typing import NDArray
 from engine.backend import OnFirst, OnStep
 from engine.errors import FormatError, ModelError
 from engine.formats import PromptFormat
+from engine.prompt import render_text
 from engine.protocol import Extend, Load, ProbeItem, Ready, VocabularyEntry
 from engine.records import (
     Continuation,
@@ -147,6 +151,8 @@ class FakeBackend:
             [*(f"{shot.text}\nAnswer: {shot.gold}\n" for shot in item.shots), question.text, *lines]
         )
         text = item.edited or f"{text}\nAnswer:"
+        if self._options.templates:
+            text = item.edited or render_text(question, fmt, shots=item.shots).raw
         token_ids = encode(text)
         kinds: tuple[ContinuationKind, ...] = ("label", "text")
         continuations = [
@@ -257,6 +263,8 @@ class FakeBackend:
     def _result(self, prompt: RenderedPrompt, settings: ProbeSettings) -> ProbeResult:
         item = self._items[prompt.question_id, prompt.order, prompt.format]
         key = f"{prompt.question_id}/{prompt.order}/{prompt.format}"
+        if self._options.templates:
+            key += hashlib.blake2b(prompt.text.encode()).hexdigest()
         labels = item.question.labels
         texts = [_text(labels, f"{key}/greedy")]
         texts += [
@@ -440,6 +448,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--load-error", action="store_true")
     parser.add_argument("--parameters", type=int, default=0)
     parser.add_argument("--deaf", action="store_true")
+    parser.add_argument("--templates", action="store_true")
     return parser.parse_known_args(arguments)[0]
 
 

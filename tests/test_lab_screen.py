@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from engine.browse import list_ids
@@ -22,11 +19,10 @@ from engine.records import ProbeSettings
 from engine.runs import execute, plan_run, stored_plan
 from engine.store import open_store
 from tests.fake_worker import fake_command
+from tests.lab_driver import Bench, Open, open_lab, record
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
-from tests.test_runs import FORMATS, SETTINGS, write_questions
 from tui.app import ExplorerApp
-from tui.asking import TryFormat
-from tui.events import AskCancelled, AskStarted, SessionEvent
+from tui.events import AskCancelled
 from tui.screens.choose_format import ChooseFormatScreen
 from tui.screens.lab import LabScreen
 from tui.screens.lab_file import LabFile, run_editor
@@ -37,115 +33,24 @@ from tui.screens.studies import StudyScreen
 from tui.screens.sweep import SweepScreen
 from tui.session import Session
 from tui.widgets.comparison_view import ComparisonView
-from tui.widgets.format_editor import FormatEditor
 from tui.widgets.format_form import SettingRows
 from tui.widgets.pinned_view import PinnedView
 from tui.widgets.prompt_diff_view import PromptDiffView
 from tui.widgets.rendered_prompt import RenderedPromptView
 
 
-class Bench:
-    """An open lab under test."""
-
-    def __init__(self, pilot: Pilot[Any]) -> None:
-        app = pilot.app
-        assert isinstance(app, ExplorerApp)
-        self.pilot, self.app = pilot, app
-        self.heard: list[SessionEvent] = []
-        app.session.signal.subscribe(app, self.heard.append)
-
-    @property
-    def lab(self) -> LabScreen:
-        return next(each for each in self.app.screen_stack if isinstance(each, LabScreen))
-
-    @property
-    def editor(self) -> FormatEditor:
-        return self.lab.query_one(FormatEditor)
-
-    @property
-    def pinned(self) -> PinnedView:
-        return self.lab.query_one(PinnedView)
-
-    @property
-    def asked(self) -> list[TryFormat]:
-        asks = [event.ask for event in self.heard if isinstance(event, AskStarted)]
-        return [ask for ask in asks if isinstance(ask, TryFormat)]
-
-    def lines(self, kind: type[Any]) -> str:
-        return "\n".join(line.plain.rstrip() for line in self.lab.query_one(kind)._lines)
-
-    def compared(self, name: str) -> str:
-        lines = self.lines(ComparisonView).splitlines()
-        return next(line for line in lines if line.startswith(name))
-
-    async def open(self) -> None:
-        await settle(self.pilot)
-        await self.pilot.press("L")
-        await until(self.pilot, self._there, "the baseline")
-
-    def _there(self) -> bool:
-        screens = [each for each in self.app.screen_stack if isinstance(each, LabScreen)]
-        return bool(screens) and screens[0]._results.baseline is not None
-
-    async def write(self, text: str) -> None:
-        """Put a text into the editor and wait for what comes of it."""
-        self.lab._take(text)
-        await self.quiet()
-
-    async def quiet(self) -> None:
-        """Wait until typing has paused and nothing is asked any more."""
-        await self.pilot.pause()
-        await until(self.pilot, lambda: self.lab._pause is None, "the pause")
-        await until(self.pilot, lambda: not self.app.session.asking.going, "the answer")
-        await until(self.pilot, lambda: not self.lab._results.stage, "the answer to be shown")
-        await self.pilot.pause()
-
-    async def to(self, kind: type[Any]) -> Any:
-        await until(self.pilot, lambda: isinstance(self.app.screen, kind), str(kind))
-        await self.pilot.pause()
-        return self.app.screen
-
-
-Open = Callable[..., AbstractAsyncContextManager[Bench]]
-
-
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with one run of the fake model: 16 questions in two formats."""
-    folder = tmp_path_factory.mktemp("recorded")
-    plan = plan_run("fake", str(write_questions(folder, 16)), FORMATS, SETTINGS)
-    with (
-        open_store(folder / "runs.duckdb") as store,
-        WorkerClient(command=fake_command(), log_path=folder / "log", niceness=0) as client,
-    ):
-        assert execute(store, plan, client).status == "finished"
-    return folder / "runs.duckdb"
+    return record(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture
 def opened(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opens the lab on the first question of a copy of the database, in a folder of its own."""
+    """Opens the lab on a copy of the database, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "runs.duckdb"
     path.write_bytes(recorded.read_bytes())
-
-    @asynccontextmanager
-    async def bench(
-        *arguments: str, size: tuple[int, int] = LARGE, **more: Any
-    ) -> AsyncIterator[Bench]:
-        def client() -> WorkerClient:
-            return WorkerClient(command=fake_command(*arguments), log_path=tmp_path / "log")
-
-        session = Session(open_store(path, **more), make_client=client, **more)
-        try:
-            async with ExplorerApp(session).run_test(size=size) as pilot:
-                opened = Bench(pilot)
-                await opened.open()
-                yield opened
-        finally:
-            session.close()
-
-    return bench
+    return partial(open_lab, path)
 
 
 def changed(text: str, old: str = "Answer:", new: str = "Reply:") -> str:
