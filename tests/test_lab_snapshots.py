@@ -54,6 +54,7 @@ def after(edit: Edit | None, *keys: str) -> Callable[[Pilot[Any]], Awaitable[Non
         bench = Bench(pilot)
         await bench.open()
         bench.editor.cursor_blink = False
+        bench.editor.action_cursor_right()  # so that the cursor is not caught while it is hidden
         if edit is not None:
             await bench.write(bench.editor.text.replace(*edit))
         for key in keys:

@@ -43,7 +43,7 @@ QUIET = 0.05
 """Seconds that the cursor rests on a row before the options' texts are read."""
 _TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
-_NEED_ROWS = frozenset({"open_probe", "step_flagged", "mark", "rerun", "toggle_preview"})
+_NEED_ROWS = frozenset({"lab", "open_probe", "step_flagged", "mark", "rerun", "toggle_preview"})
 _TITLES = {flag.name: flag.title for flag in FLAGS}
 
 
