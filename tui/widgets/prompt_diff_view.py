@@ -15,7 +15,7 @@ from tui.widgets.figures import count
 from tui.widgets.line_view import LineView
 from tui.widgets.token_text import fit, visible, width
 
-BESIDE = 100
+BESIDE = 72
 """Columns from which the prompts stand side by side."""
 SIGNS = {"removed": ("{-", "-}"), "added": ("{+", "+}")}
 _CLOSING = tuple(closing for _, closing in SIGNS.values())
