@@ -188,7 +188,10 @@ def _draft(
             tokenizer, template, parts.system, parts.user, parts.prefill
         )
     if fmt.chat and template is None:
-        message = "The tokenizer has no chat template, so the prompt is raw text."
+        message = (
+            "The tokenizer has no chat template, so the prompt is raw text; "
+            "set chat = false, or take a model that has one."
+        )
         warnings.append(PromptWarning("no-chat-template", message))
     written_by_format = template is None or bool(parts.prefill)
     text, delimiter = _part(text, fmt.delimiter, written_by_format, warnings)
@@ -272,8 +275,11 @@ def _begin_warnings(ids: tuple[int, ...], tokenizer: Tokenizer, chat: bool) -> l
         message = "The prompt begins with two begin tokens; leave one out of the template."
         return [PromptWarning("double-bos", message)]
     if bos in leading_ids(tokenizer) and ids[:1] != (bos,):
-        which = "the chat template" if chat else "this prompt"
-        message = f"The tokenizer puts a begin token before a text, but {which} doesn't."
+        which = "the chat template" if chat else "the prompt"
+        message = (
+            f"The tokenizer puts a begin token before a text, but {which} doesn't begin with one; "
+            "some models fail without: put it there."
+        )
         return [PromptWarning("no-bos", message)]
     return []
 
@@ -285,15 +291,21 @@ def _length_warnings(
     if usable < fmt.shots:
         message = (
             f"The format wants {fmt.shots} worked examples from the {fmt.shots_from} split, "
-            f"only {usable} are there."
+            f"only {usable} are there: put more there, or lower shots."
         )
         warnings.append(PromptWarning("shots-missing", message))
     if used < min(usable, fmt.shots):
-        message = f"{used} of {min(usable, fmt.shots)} worked examples fit the model's window."
+        message = (
+            f"{used} of {min(usable, fmt.shots)} worked examples fit the window: lower shots, or "
+            "ask for fewer new tokens."
+        )
         warnings.append(PromptWarning("shots-dropped", message))
     if dropped:
         end = "end" if fmt.cut == "right" else "beginning"
-        message = f"{dropped} tokens were cut from the prompt's {end} to fit the window."
+        message = (
+            f"{dropped} tokens were cut from the prompt's {end} to fit the window: lower shots, or "
+            "ask for fewer new tokens."
+        )
         warnings.append(PromptWarning("truncated", message))
     return warnings
 

@@ -422,7 +422,7 @@ async def test_a_label_whose_token_only_begins_it() -> None:
 
 async def test_what_is_cut_and_how_many_shots_are_there() -> None:
     view = await rendered(RAW, shots=3, dropped=1200)
-    assert whole(view).startswith("✂ 1,200 tokens cut from the beginning")
+    assert whole(view).startswith("✂ 1,200 tokens cut to fit the window")
     assert "3 shots" in str(view.border_title)
     assert "1,200 tokens cut" in str(view.border_title)
 
@@ -531,7 +531,7 @@ async def differing(
 
 
 async def test_changes_one_in_the_other() -> None:
-    view = await differing(CHANGES, SMALL)
+    view = await differing(CHANGES, (60, 24))
     assert whole(view) == "Which·is·a·star?↵\nAnswer:{+·+}{-↵\n(A)-}"
     assert str(view.border_title) == "one → other · −4 +1 characters"
 
@@ -548,7 +548,7 @@ async def test_changes_side_by_side() -> None:
 
 
 async def test_the_same_prompt_twice() -> None:
-    view = await differing([Change("same", RAW)], SMALL)
+    view = await differing([Change("same", RAW)], (60, 24))
     assert "the same prompt" in str(view.border_title)
     assert whole(view) == f"⋯ {RAW.count(chr(10)) + 1} lines the same"
 

@@ -580,7 +580,8 @@ def test_helm_drops_examples_then_cuts_the_end(long_source: tuple[Path, list[Row
     assert list(long.token_ids) == bare[:2044]
     assert (long.shots, long.dropped_tokens) == (0, len(bare) - 2044)
     assert [w.message for w in long.warnings if w.code == "truncated"] == [
-        f"{len(bare) - 2044} tokens were cut from the prompt's end to fit the window."
+        f"{len(bare) - 2044} tokens were cut from the prompt's end to fit the window: lower "
+        "shots, or ask for fewer new tokens."
     ]
 
 

@@ -148,7 +148,7 @@ class RenderedPromptView(LineView):
     def _cut_off(self, prompt: RenderedPrompt) -> list[Text]:
         if not prompt.dropped_tokens:
             return []
-        sentence = f"✂ {count(prompt.dropped_tokens, 'token')} cut from the beginning"
+        sentence = f"✂ {count(prompt.dropped_tokens, 'token')} cut to fit the window"
         return [Text(sentence, self.tone("warn"))]
 
     # The prompt
