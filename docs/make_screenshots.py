@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.demo import demo_path, demo_ready
 from engine.store import open_store
+from tests.lab_driver import Bench
 from tests.screen_help import settle
 from tui.app import ExplorerApp
 from tui.session import Session
@@ -24,6 +25,10 @@ WHERE format = 'low' AND mismatch AND text_label = gold AND majority = gold AND 
 ORDER BY sample_agreement DESC, margin DESC LIMIT 1
 """
 """A telling question: right in what it writes, wrong and sure of it in the first token."""
+
+
+CUE = "Start with the letter of the answer."
+"""What the prompt lab is shown to change."""
 
 
 async def photograph(database: Path) -> None:
@@ -44,6 +49,11 @@ async def photograph(database: Path) -> None:
         await pilot.press("d")
         await settle(pilot)
         app.save_screenshot("question.svg", path=str(PICTURES))
+        await pilot.press("escape")
+        lab = Bench(pilot)
+        await lab.open()
+        await lab.write(lab.editor.text.replace("Answer:", CUE))
+        app.save_screenshot("lab.svg", path=str(PICTURES))
     session.close()
 
 

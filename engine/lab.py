@@ -141,7 +141,8 @@ class Lab:
         """
         ready = load_model(client, self.plan, on_event, stop, busy_with)
         on_event(Opened(ready))
-        plan = self.plan = with_examples(msgspec.structs.replace(self.plan, formats=(fmt,)))
+        self.plan = with_examples(msgspec.structs.replace(self.plan, formats=(fmt,)))
+        plan = _scorable(self.plan)
         planned, problems = self._planned(fmt)
         _render(client, plan, planned[0], on_event, stop)
         own = ask_one(client, plan, planned[0], ready, live=True, on_event=on_event, stop=stop)
@@ -234,6 +235,17 @@ def _asked(store: Store, probe_ids: Sequence[int]) -> Iterator[AskedQuestion]:
         yield AskedQuestion(probe_id, probe["question_index"], source, shown)
 
 
+def _scorable(plan: RunPlan) -> RunPlan:
+    """The plan with everything asked for that the reading of its one format needs."""
+    scored_by, settings = plan.formats[0].scored_by, plan.settings
+    settings = msgspec.structs.replace(
+        settings,
+        continuations=settings.continuations or "continuation" in scored_by,
+        unconditional=settings.unconditional or scored_by == "continuation_unconditional",
+    )
+    return msgspec.structs.replace(plan, settings=settings)
+
+
 def _render(
     client: WorkerClient,
     plan: RunPlan,
@@ -272,13 +284,12 @@ def _probe(
             yield event
 
 
-def pinned_probes(store: Store, probe_id: int) -> tuple[list[int], bool]:
+def pinned_probes(store: Store, probe_id: int) -> list[int]:
     """The probes of a run that go with one of them into the lab.
 
     Returns:
         The marked ones of its run, each question once in each option order; where none are marked
-        the first :data:`PINNED` others in the option order of the probe. And whether they are the
-        marked ones.
+        the first :data:`PINNED` others in the option order of the probe.
     """
     probe = recorded_probe(store, probe_id)
     query = (
@@ -287,8 +298,8 @@ def pinned_probes(store: Store, probe_id: int) -> tuple[list[int], bool]:
     )
     marked = store.reader().execute(query.format("marked"), [probe["run_id"]]).fetchall()
     if marked:
-        return [int(each) for (each,) in marked], True
+        return [int(each) for (each,) in marked]
     others = query.format("order_index = ? AND question_id <> ?") + f" LIMIT {PINNED}"
     values = [probe["run_id"], probe["order_index"], probe["question_id"]]
     found = store.reader().execute(others, values).fetchall()
-    return [int(each) for (each,) in found], False
+    return [int(each) for (each,) in found]

@@ -65,8 +65,7 @@ def test_marked_questions_are_pinned_once_an_order(store: Store) -> None:
             store, 1, condition=f"question_index = {index} AND order_index = {order}"
         ):
             store.toggle_mark(int(marked))
-    pinned, chosen = pinned_probes(store, probe_id)
-    assert chosen
+    pinned = pinned_probes(store, probe_id)
     lab = Lab(store, probe_id, pinned)
     asked = [(each.question_index, each.shown.number) for each in lab.asked]
     assert asked == [(3, 0), (2, 0), (5, 0), (5, 1)]
@@ -74,8 +73,7 @@ def test_marked_questions_are_pinned_once_an_order(store: Store) -> None:
 
 
 def test_without_marks_the_first_questions_are_pinned(store: Store) -> None:
-    pinned, chosen = pinned_probes(store, a_probe(store, 3, 1))
-    assert not chosen
+    pinned = pinned_probes(store, a_probe(store, 3, 1))
     assert len(pinned) == PINNED
     views = [probe_view(store, each).row for each in pinned]
     assert [row.question_index for row in views] == [0, 1, 2, *range(4, PINNED + 1)]
@@ -98,7 +96,7 @@ def test_too_many_pinned_questions_are_refused(
 
 def test_a_trial_asks_the_question_then_the_pinned_ones(store: Store, client: WorkerClient) -> None:
     probe_id = a_probe(store)
-    lab = Lab(store, probe_id, pinned_probes(store, probe_id)[0])
+    lab = Lab(store, probe_id, pinned_probes(store, probe_id))
     events: list[LabEvent] = []
     trial = lab.try_format(lab.format, client, on_event=events.append)
     kinds = [type(event) for event in events]
@@ -115,7 +113,7 @@ def test_a_trial_asks_the_question_then_the_pinned_ones(store: Store, client: Wo
 def test_the_stored_format_gives_the_stored_answers(store: Store, client: WorkerClient) -> None:
     """Tried as it was asked, everything is answered as it is stored."""
     probe_id = a_probe(store, 4, 1)
-    lab = Lab(store, probe_id, pinned_probes(store, probe_id)[0])
+    lab = Lab(store, probe_id, pinned_probes(store, probe_id))
     trial = lab.try_format(lab.format, client)
     for answer in trial.answers:
         (stored,) = fetch(
@@ -168,7 +166,7 @@ def test_a_question_that_the_format_can_not_ask_is_named(
 
 def test_a_pinned_question_that_fails_is_named_and_left_out(store: Store, tmp_path: Path) -> None:
     probe_id = a_probe(store)
-    pinned, _ = pinned_probes(store, probe_id)
+    pinned = pinned_probes(store, probe_id)
     broken = probe_view(store, pinned[4]).row.question_id
     command = fake_command("--fail", broken)
     with WorkerClient(log_path=tmp_path / "log", command=command, niceness=0) as client:
@@ -179,11 +177,27 @@ def test_a_pinned_question_that_fails_is_named_and_left_out(store: Store, tmp_pa
     assert trial.problems == (f"The format {lab.format.name} can't show {broken}.",)
 
 
+def test_what_the_format_is_scored_by_is_asked_for(client: WorkerClient, tmp_path: Path) -> None:
+    """Also where the run did not ask for it."""
+    settings = ProbeSettings(samples=0, continuations=False)
+    plan = plan_run("fake", str(write_questions(tmp_path, 3)), ["low"], settings)
+    with open_store(tmp_path / "runs.duckdb") as store:
+        execute(store, plan, client)
+        lab = Lab(store, a_probe(store, 0), pinned_probes(store, a_probe(store, 0)))
+        assert not lab.try_format(lab.format, client).probe.result.continuations
+        by_text = msgspec.structs.replace(lab.format, name="x", scored_by="continuation")
+        trial = lab.try_format(by_text, client)
+        scored = {reading.name: reading.label for reading in trial.probe.readings}
+        assert trial.answers[0].scored == scored["continuation"]
+        assert all(answer.scored for answer in trial.answers)
+        lab.close()
+
+
 def test_a_superseded_trial_is_dropped_at_once(store: Store, tmp_path: Path) -> None:
     command = fake_command("--delay", "0.5")
     with WorkerClient(log_path=tmp_path / "log", command=command, niceness=0) as slow:
         probe_id = a_probe(store)
-        lab = Lab(store, probe_id, pinned_probes(store, probe_id)[0])
+        lab = Lab(store, probe_id, pinned_probes(store, probe_id))
         stop = threading.Event()
 
         def give_up(event: LabEvent) -> None:
@@ -247,7 +261,7 @@ def test_one_blank_moves_the_distribution(tmp_path: Path) -> None:
     with open_store(tmp_path / "x.duckdb") as store, WorkerClient(niceness=0) as client:
         execute(store, plan, client)
         probe_id = a_probe(store, 0)
-        lab = Lab(store, probe_id, pinned_probes(store, probe_id)[0])
+        lab = Lab(store, probe_id, pinned_probes(store, probe_id))
         before, now = (lab.try_format(fmt, client) for fmt in (plain, changed))
         for fmt, trial in ((plain, before), (changed, now)):
             ((prompt, logprobs),) = fetch(

@@ -416,19 +416,17 @@ class Session:
 
         await self._off_loop(lambda: model_of(self.store, probe_id))
 
-    async def lab(self, probe_id: int) -> tuple[Lab, bool]:
-        """A prompt lab of a probe and its pinned set, and whether that was marked by hand.
+    async def lab(self, probe_id: int) -> Lab:
+        """A prompt lab of a probe and its pinned set.
 
         Raises:
             LogitscopeError: Nothing says how the probe was made, or too much is marked.
         """
         from engine.lab import Lab, pinned_probes
 
-        def make() -> tuple[Lab, bool]:
-            pinned, marked = pinned_probes(self.store, probe_id)
-            return Lab(self.store, probe_id, pinned), marked
-
-        return await self._off_loop(make)
+        return await self._off_loop(
+            lambda: Lab(self.store, probe_id, pinned_probes(self.store, probe_id))
+        )
 
     def keep(self, edited: Answered) -> None:
         """Store the answers to an edited prompt in the background; told as :class:`EditKept`."""

@@ -39,7 +39,7 @@ def lab(
     changed = load_format(format)
     other = None if baseline is None else load_format(baseline)
     with open_store(database_or_demo(db), read_only=True) as store:
-        bench = Lab(store, probe, pinned_probes(store, probe)[0] if pinned else ())
+        bench = Lab(store, probe, pinned_probes(store, probe) if pinned else ())
         with WorkerClient(niceness=0) as client:
             before = bench.try_format(other or bench.format, client, on_event=tell)
             now = bench.try_format(changed, client)

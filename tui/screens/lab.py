@@ -66,14 +66,13 @@ class LabScreen(Screen[None]):
     AUTO_FOCUS = "FormatEditor"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own type
 
-    def __init__(self, session: Session, view: ProbeView, lab: Lab, *, marked: bool) -> None:
+    def __init__(self, session: Session, view: ProbeView, lab: Lab) -> None:
         """Work on the format of a probe.
 
         Args:
             session: Whose worker is asked.
             view: The probe.
             lab: Of the probe; closed with the screen.
-            marked: Whether the pinned questions were marked by hand.
         """
         super().__init__()
         self._session = session
@@ -88,7 +87,7 @@ class LabScreen(Screen[None]):
         self._tried: Trial | None = None
         self._warned = False
         self._pane = 0
-        self._results = LabResults(view, lab, marked=marked)
+        self._results = LabResults(view, lab)
 
     def compose(self) -> ComposeResult:
         """The format above or at the left, what it does below or at the right."""

@@ -16,10 +16,10 @@ async def open_lab(screen: Screen[None], session: Session, probe_id: int) -> Non
     """Show the lab for a probe, or say why there can be none."""
     try:
         view = await session.view_async(probe_id)
-        lab, marked = await session.lab(probe_id)
+        lab = await session.lab(probe_id)
     except LogitscopeError as error:
         screen.notify(error.hint, title=error.sentence, severity="error")
         return
     from tui.screens.lab import LabScreen
 
-    screen.app.push_screen(LabScreen(session, view, lab, marked=marked))
+    screen.app.push_screen(LabScreen(session, view, lab))

@@ -39,11 +39,10 @@ class LabResults(Container):
         stage: What the model is doing, in words; empty while it is at rest.
     """
 
-    def __init__(self, view: ProbeView, lab: Lab, *, marked: bool) -> None:
+    def __init__(self, view: ProbeView, lab: Lab) -> None:
         super().__init__(id="results")
         self._view = view
         self._asked = lab.asked
-        self._marked = marked
         self._vocabulary: Sequence[VocabularyEntry] = ()
         self._live: LiveProbe | None = None
         self._labels: Sequence[str] = ()
@@ -179,7 +178,9 @@ class LabResults(Container):
         self._show_probe(trial)
         self._comparison.show(self._side(self._now) if self._now else None)
         answers = trial.answers
-        self._pinned.show(pinned_rows(before.answers, answers), deltas(before.answers, answers))
+        self._pinned.show(
+            pinned_rows(before.answers, answers), deltas(before.answers, answers), trial.problems
+        )
 
     def _show_probe(self, tried: Tried | Trial) -> None:
         prompt = tried.probe.prompt

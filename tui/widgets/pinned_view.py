@@ -26,6 +26,8 @@ _NUMBER, _GOLD, _FIRST, _TEXT, _WIDEST_TEXT = 5, 4, 10, 20, 30
 _CHANGE = 7
 _WIDE = 96
 """Columns from which rates carry their interval."""
+_PROBLEMS = 2
+"""Questions that could not be asked whose reason is told; most have the same."""
 _LEAST_ROWS = 6
 """Rows that the figures leave room for; with less they share lines."""
 _LEAST_LINES = 3
@@ -37,7 +39,8 @@ class PinnedView(RowView):
 
     HELP_TITLE = "pinned questions"
     HELP = (
-        "The marked questions, asked in the stored prompt format and in the changed one. On top "
+        "The marked questions, or the run's first ones where none are marked, asked in the "
+        "baseline's prompt format and in the changed one. On top "
         "how often each is so, over the questions that tell in both, and by how many percentage "
         "points it moved; on wide screens with the 95 % interval of each rate. Below every "
         f"question: {FLIP} marks an answer that is another one now, {RIGHT} one that is the gold "
@@ -59,10 +62,22 @@ class PinnedView(RowView):
         super().__init__(id=id)
         self.questions: Sequence[PinnedRow] = ()
         self._figures: Sequence[Delta] = ()
+        self._problems: Sequence[str] = ()
 
-    def show(self, questions: Sequence[PinnedRow], figures: Sequence[Delta]) -> None:
-        """Show the questions and what they count up to; the cursor stays on its row."""
-        self.questions, self._figures = questions, figures
+    def show(
+        self,
+        questions: Sequence[PinnedRow],
+        figures: Sequence[Delta],
+        problems: Sequence[str] = (),
+    ) -> None:
+        """Show the questions and what they count up to; the cursor stays on its row.
+
+        Args:
+            questions: The questions.
+            figures: What they count up to.
+            problems: Why some could not be asked, a sentence each.
+        """
+        self.questions, self._figures, self._problems = questions, figures, problems
         self.border_title = self._title()
         self.show_rows(len(questions), self.cursor)
 
@@ -86,7 +101,8 @@ class PinnedView(RowView):
             return [Text("No question is pinned.", self.tone("dim"))]
         tall = self.size.height >= len(self._figures) + 2 + _LEAST_ROWS
         figures = self._table(columns) if tall else self._run_on(columns)
-        return [*figures, *self._names(columns)]
+        problems = [Text(fit(f"⚠ {each}", columns), self.tone("warn")) for each in self._problems]
+        return [*problems[:_PROBLEMS], *figures, *self._names(columns)]
 
     def _table(self, columns: int) -> list[Text]:
         if not self._figures:
