@@ -27,7 +27,7 @@ ORDER BY sample_agreement DESC, margin DESC LIMIT 1
 """A telling question: right in what it writes, wrong and sure of it in the first token."""
 
 
-CUE = "Start with the letter of the answer."
+CUE = 'Answer:"""', 'Start with the letter of the answer."""'
 """What the prompt lab is shown to change."""
 
 
@@ -52,7 +52,7 @@ async def photograph(database: Path) -> None:
         await pilot.press("escape")
         lab = Bench(pilot)
         await lab.open()
-        await lab.write(lab.editor.text.replace("Answer:", CUE))
+        await lab.write(lab.editor.text.replace(*CUE))
         app.save_screenshot("lab.svg", path=str(PICTURES))
     session.close()
 
