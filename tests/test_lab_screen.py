@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.fake_worker import fake_command
 from tests.lab_driver import Bench, Open, open_lab, record
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.app import ExplorerApp
-from tui.events import AskCancelled
+from tui.events import AskCancelled, RunEnded
 from tui.screens.choose_format import ChooseFormatScreen
 from tui.screens.lab import LabScreen
 from tui.screens.lab_file import LabFile, run_editor
@@ -395,7 +396,17 @@ async def test_a_sweep_is_stored_and_its_table_opens(opened: Open) -> None:
         assert plan.settings.samples == 0
 
 
-async def test_a_sweep_of_the_sampler_takes_a_run_a_value(opened: Open) -> None:
+async def test_a_sweep_of_the_sampler_takes_a_run_a_value(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each begins as soon as the one before has told its end, even from a slow thread."""
+    tell = Session.run_ended
+
+    def tell_and_linger(self: Session, ended: RunEnded) -> None:
+        tell(self, ended)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(Session, "run_ended", tell_and_linger)
     async with opened() as bench:
         await bench.pilot.press("f8")
         screen = await bench.to(SweepScreen)

@@ -59,8 +59,9 @@ class Live:
         Raises:
             WorkerError: Another run is going.
         """
-        if self.busy:
+        if self.busy and self.run_going:
             raise WorkerError("The model is busy.", "Wait until it is done, or cancel it with c.")
+        self._join()  # a run that has told its end may not have left its thread yet
         self._stop = threading.Event()
         self.serving = self.cancelling = False
         self.progress = None
