@@ -46,6 +46,7 @@ class LabResults(Container):
         self._vocabulary: Sequence[VocabularyEntry] = ()
         self._live: LiveProbe | None = None
         self._labels: Sequence[str] = ()
+        self._prompt: RenderedPrompt | None = None
         self._now: Trial | None = None
         self._pinned_done = 0
         self.baseline: Trial | None = None
@@ -190,8 +191,13 @@ class LabResults(Container):
     def _show_prompt(self, prompt: RenderedPrompt, warnings: Sequence[PromptWarning]) -> None:
         shown = {*prompt.token_ids, *prompt.label_ids}
         self._tokens.show(prompt, self._entries(shown), warnings)
-        if self.baseline is not None:
-            changes = diff(self.baseline.probe.prompt.text, prompt.text)
+        self._prompt = prompt
+        self._show_difference()
+
+    def _show_difference(self) -> None:
+        """Compare the prompts, which takes long enough to do it only where it is seen."""
+        if self.baseline is not None and self._prompt is not None and self._diff.display:
+            changes = diff(self.baseline.probe.prompt.text, self._prompt.text)
             self._diff.show(f"baseline {self.baseline.format.name}", "now", changes)
 
     def _compare(self, side: Side) -> None:
@@ -216,6 +222,7 @@ class LabResults(Container):
         """Show the prompt's differences from the baseline's, or its tokens."""
         self._diff.display = not self._diff.display
         self._tokens.display = not self._diff.display
+        self._show_difference()
 
     def toggle_tokens(self) -> None:
         """Show the prompt as text, or as tokens; its differences whole, or folded."""
