@@ -8,7 +8,9 @@ from engine.protocol import FirstToken, Loading, Note, Wrote
 from tui.asking import Branch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from textual.message_pump import MessagePump
 
     from engine.lab import LabEvent
     from engine.records import Distribution
@@ -70,6 +72,16 @@ class LiveProbe:
         if self.first is not None:
             seen.update(self.first.top_ids)
         return sorted(token_id for token_id in seen if token_id not in self.tokens)
+
+    def draw_soon(
+        self, drawn_by: MessagePump, draw: Callable[[], object], *, at_once: bool
+    ) -> None:
+        """Have it drawn, at once or with whatever else is said until the next drawing is due."""
+        if at_once:
+            drawn_by.call_later(draw)
+        elif not self.drawing:
+            self.drawing = True
+            drawn_by.set_timer(LIVE_INTERVAL, draw)
 
     async def look_up(self, session: Session, run_id: int) -> None:
         """Find out what every token id seen so far stands for, those seen meanwhile too."""

@@ -22,7 +22,7 @@ from tui.events import (
     EditKept,
     SessionEvent,
 )
-from tui.live_probe import LIVE_INTERVAL, LiveProbe
+from tui.live_probe import LiveProbe
 from tui.widgets.comparison_view import ComparisonView
 from tui.widgets.key_line import KeyLine
 from tui.widgets.question_header import QuestionHeader
@@ -124,7 +124,7 @@ class EditScreen(Screen[None]):
                 self._header.say_live(self._live.stage)
             case AskSaw(ask, seen) if ask is self._ask and self._live is not None:
                 self._live.see(seen)
-                self._draw_soon(at_once=isinstance(seen, FirstToken))
+                self._live.draw_soon(self, self._draw, at_once=isinstance(seen, FirstToken))
             case AskDone(ask, answer) if ask is self._ask:
                 self._conclude(answer)  # type: ignore[arg-type]
             case AskFailed(ask, sentence, hint) if ask is self._ask:
@@ -143,14 +143,6 @@ class EditScreen(Screen[None]):
         if self._area.text == edited.probe.prompt.text:
             self._edited = edited
         self._comparison.show(probed_side(edited.probe, edited.ready.vocabulary))
-
-    def _draw_soon(self, *, at_once: bool) -> None:
-        live = self._live
-        if at_once:
-            self.call_later(self._draw)
-        elif live is not None and not live.drawing:
-            live.drawing = True
-            self.set_timer(LIVE_INTERVAL, self._draw)
 
     async def _draw(self) -> None:
         live = self._live

@@ -14,7 +14,7 @@ from engine.protocol import FirstToken, Probed, Rendered
 from engine.rendered import PromptWarning, RenderedPrompt
 from tui import words
 from tui.comparison import Side, live_side, probed_side, stored_side
-from tui.live_probe import LIVE_INTERVAL, LiveProbe
+from tui.live_probe import LiveProbe
 from tui.pinned import PinnedRow, pinned_rows
 from tui.widgets.comparison_view import ComparisonView
 from tui.widgets.pinned_view import PinnedView
@@ -111,15 +111,7 @@ class LabResults(Container):
             case _:
                 live.see(event)
                 self.stage = live.stage
-                self._draw_soon(at_once=isinstance(event, FirstToken))
-
-    def _draw_soon(self, *, at_once: bool) -> None:
-        live = self._live
-        if at_once:
-            self.call_later(self._draw)
-        elif live is not None and not live.drawing:
-            live.drawing = True
-            self.set_timer(LIVE_INTERVAL, self._draw)
+                live.draw_soon(self, self._draw, at_once=isinstance(event, FirstToken))
 
     def _draw(self) -> None:
         live = self._live
