@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine import stored
-from engine.console import reading
 from engine.database import readable
 from engine.errors import StoreError
 from engine.flags import FLAGS
@@ -18,6 +17,7 @@ from engine.questions import Question
 from engine.readings import Reading
 from engine.records import Continuation, Distribution, Generation, ModelInfo, Spelling
 from engine.rows import HumanLabel, Score
+from engine.sql.reading import reading
 
 if TYPE_CHECKING:
     import numpy as np

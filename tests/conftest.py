@@ -25,6 +25,13 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the explorer remembers between sessions, and the user's settings, out of tests."""
+    monkeypatch.setenv("LOGITSCOPE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LOGITSCOPE_CONFIG", str(tmp_path / "config.toml"))
+
+
 @pytest.fixture(scope="session")
 def _sample_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.sample_store import make_sample_store

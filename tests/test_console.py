@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.console import run_sql
 from engine.database import LockedError
 from engine.errors import StoreError
+from engine.sql.reading import run_sql
 from engine.store import Store, open_store
 from tests.sample_store import make_sample_store
 

@@ -29,6 +29,7 @@ from tui.events import (
 )
 from tui.listing import Listing, Query, materialise
 from tui.live import Live
+from tui.state import load_state, save_state
 from tui.studying import Studying
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Session:
         listing: The probes shown; None until the first list is there.
         position: Place of the cursor in the listing.
         loaded: Whether the runs have been read.
+        state: What is remembered of this database until the next session.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Session:
         self.live = Live(self, make_client)
         self.asking = Asking(self)
         self.studying = Studying(self)
+        self.state = load_state(store.path)
         self.runs: list[RunRow] = []
         self.query: Query | None = None
         self.listing: Listing | None = None
@@ -120,6 +123,7 @@ class Session:
         for pool in (self._readers, self._lister, self._writer):
             pool.shutdown(wait=False, cancel_futures=True)
         self.store.close()
+        save_state(self.store.path, self.state)
 
     # Runs
 

@@ -23,7 +23,7 @@ def sql(
 
     Nothing can be changed, and no file outside the database read or written.
     """
-    from engine.console import run_sql
+    from engine.sql.reading import run_sql
 
     text = sys.stdin.read() if query == "-" else query
     result = run_sql(database_or_demo(db), text)

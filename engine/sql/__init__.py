@@ -1,0 +1,1 @@
+"""SQL over the store: what anyone may ask, and what helps to ask it."""
