@@ -8,13 +8,13 @@
 CREATE TABLE meta (
     schema_version INTEGER NOT NULL,    -- see MIGRATIONS in engine/schema.py
     definitions    VARCHAR NOT NULL,    -- hash of the views and flags that outcomes was made with
-    created_at     TIMESTAMP NOT NULL,
+    created_at     TIMESTAMP NOT NULL,  -- UTC
     created_by     VARCHAR NOT NULL     -- version of logitscope
 );
 
 -- One row a run: a model asked questions in some formats and option orders.
 CREATE TABLE runs (
-    run_id      INTEGER PRIMARY KEY,
+    run_id      INTEGER PRIMARY KEY,    -- counts from 1
     kind        VARCHAR NOT NULL,       -- run, rerun, edit (a prompt changed by hand), import
     name        VARCHAR NOT NULL,       -- what lists show
     model       VARCHAR NOT NULL,       -- folder or hub id
@@ -28,28 +28,28 @@ CREATE TABLE runs (
     model_info  JSON,                   -- engine.records.ModelInfo
     tokenizer   VARCHAR,                -- tokenizers.tokenizer
     parent_run  INTEGER,                -- the run that a rerun or edit comes from
-    started_at  TIMESTAMP NOT NULL,
-    finished_at TIMESTAMP,
+    started_at  TIMESTAMP NOT NULL,     -- UTC
+    finished_at TIMESTAMP,              -- NULL while it is going, or where its program died
     message     VARCHAR                 -- why it stopped, in one sentence
 );
 
 -- One row a question, its options in the order of the source.
 CREATE TABLE questions (
     question_id VARCHAR PRIMARY KEY,    -- hash of dataset, subject, text, options and gold
-    dataset     VARCHAR NOT NULL,
-    subject     VARCHAR NOT NULL,
-    text        VARCHAR NOT NULL,
-    options     STRUCT("label" VARCHAR, "text" VARCHAR, ordinal DOUBLE)[] NOT NULL,
+    dataset     VARCHAR NOT NULL,       -- the source's name
+    subject     VARCHAR NOT NULL,       -- empty where it has none
+    text        VARCHAR NOT NULL,       -- as in the source
+    options     STRUCT("label" VARCHAR, "text" VARCHAR, ordinal DOUBLE)[] NOT NULL, -- ordinal: place on a scale, for surveys
     gold        VARCHAR                 -- label in the source's order; NULL: has none (surveys)
 );
 
 -- One row a run, question, format and option order; numbered in the order they were stored.
 CREATE TABLE probes (
-    probe_id       INTEGER PRIMARY KEY,
-    run_id         INTEGER NOT NULL,
-    question_id    VARCHAR NOT NULL,
+    probe_id       INTEGER PRIMARY KEY, -- counts from 1, in the order of storing
+    run_id         INTEGER NOT NULL,    -- the run it belongs to
+    question_id    VARCHAR NOT NULL,    -- what was asked
     question_index INTEGER NOT NULL,    -- place of the question in its source, from 0
-    format         VARCHAR NOT NULL,
+    format         VARCHAR NOT NULL,    -- name of the prompt format
     order_index    INTEGER NOT NULL,    -- number of the variant; 0 is the order of the source
     permutation    INTEGER[] NOT NULL,  -- permutation[i] is the source index of shown option i
     labels         VARCHAR[] NOT NULL,  -- as shown
@@ -61,7 +61,7 @@ CREATE TABLE probes (
     chat           BOOLEAN,             -- whether the chat template was used
     shots          INTEGER,             -- worked examples in the prompt
     dropped_tokens INTEGER,             -- cut from the left to fit the window
-    warnings       STRUCT(code VARCHAR, message VARCHAR)[] NOT NULL,
+    warnings       STRUCT(code VARCHAR, message VARCHAR)[] NOT NULL, -- what distorts the prompt or the answer; see docs/warnings.md
     label_logprobs FLOAT[],             -- raw logprob of each label's token, in label order
     top_ids        INTEGER[],           -- first position: likeliest tokens, likeliest first
     top_logprobs   FLOAT[],             -- their raw logprobs
@@ -70,7 +70,7 @@ CREATE TABLE probes (
     unseen         FLOAT,               -- first position: mass outside top_ids
     vocab_size     INTEGER,             -- length of the logits vector
     seconds        FLOAT,               -- the probe's share of its batch
-    stored_at      TIMESTAMP NOT NULL,
+    stored_at      TIMESTAMP NOT NULL,  -- UTC
     perturbation   VARCHAR,             -- how the question was changed; NULL: its order at most
     shown_text     VARCHAR,             -- the question as it was changed; NULL: as in the source
     shown_options  VARCHAR[],           -- its options, where some are not the source's
@@ -79,8 +79,8 @@ CREATE TABLE probes (
 
 -- One row a probe, label and way to write the label as the first token.
 CREATE TABLE spellings (
-    probe_id INTEGER NOT NULL,
-    label    VARCHAR NOT NULL,
+    probe_id INTEGER NOT NULL,          -- the probe
+    label    VARCHAR NOT NULL,          -- of the option
     spelling VARCHAR NOT NULL,          -- such as 'A', ' A', '(A'
     token_id INTEGER NOT NULL,          -- first token of the spelling in this context
     whole    BOOLEAN NOT NULL,          -- whether that token is the whole spelling
@@ -89,8 +89,8 @@ CREATE TABLE spellings (
 
 -- One row a probe and option, scored as a forced continuation of the prompt.
 CREATE TABLE continuations (
-    probe_id   INTEGER NOT NULL,
-    label      VARCHAR NOT NULL,
+    probe_id   INTEGER NOT NULL,        -- the probe
+    label      VARCHAR NOT NULL,        -- of the option
     kind       VARCHAR NOT NULL,        -- label: the label alone; text: the option's text
     text       VARCHAR NOT NULL,        -- as appended to the prompt, delimiter included
     token_ids  INTEGER[],               -- tokenised jointly with the prompt
@@ -106,7 +106,7 @@ CREATE TABLE continuations (
 -- One row a probe and text that the model wrote. Extra samples and branches were asked by hand
 -- after the run; no reading or metric of the run counts them.
 CREATE TABLE generations (
-    probe_id      INTEGER NOT NULL,
+    probe_id      INTEGER NOT NULL,     -- the probe
     sample        INTEGER NOT NULL,     -- 0 is greedy, samples count from 1, branches from -1 down
     kind          VARCHAR NOT NULL,     -- greedy, sample; asked by hand later: extra, branch
     text          VARCHAR NOT NULL,     -- without the final stop token
@@ -121,7 +121,7 @@ CREATE TABLE generations (
 -- entropy, logsumexp, top_logprobs, sampler_logsumexp, sampler_cutoff and margin are rounded to
 -- four decimals (a relative error of a probability below 0.01 %); everything else is exact.
 CREATE TABLE positions (
-    probe_id          INTEGER NOT NULL,
+    probe_id          INTEGER NOT NULL, -- the probe
     sample            INTEGER NOT NULL, -- of the generation
     position          INTEGER NOT NULL, -- from 0
     token_id          INTEGER NOT NULL, -- the token written
@@ -141,16 +141,16 @@ CREATE TABLE positions (
 -- What each token id of a tokenizer stands for; positions hold ids only.
 CREATE TABLE tokens (
     tokenizer VARCHAR NOT NULL,         -- hash of the tokenizer, as in runs
-    token_id  INTEGER NOT NULL,
+    token_id  INTEGER NOT NULL,         -- as positions hold it
     piece     VARCHAR,                  -- the tokenizer's name for it; NULL: it knows no such id
     text      VARCHAR,                  -- raw as text, bytes that are no UTF-8 as U+FFFD
     raw       BLOB NOT NULL,            -- the bytes it stands for
-    special   BOOLEAN NOT NULL
+    special   BOOLEAN NOT NULL          -- whether it is a control token
 );
 
 -- One row a probe and way of reading it; samples have one each.
 CREATE TABLE readings (
-    probe_id   INTEGER NOT NULL,
+    probe_id   INTEGER NOT NULL,        -- the probe
     name       VARCHAR NOT NULL,        -- first_token, vocab_argmax, continuation, greedy_text, ...
     sample     INTEGER,                 -- generations.sample of sample_, extra_, branch_text
     status     VARCHAR NOT NULL,        -- option, several, none_of_these, refusal, dont_know, ...
@@ -160,7 +160,7 @@ CREATE TABLE readings (
     margin     FLOAT,                   -- distance to the runner-up, same unit
     rule       VARCHAR NOT NULL,        -- what decided
     span_start INTEGER,                 -- what the rule matched, in characters of the text
-    span_end   INTEGER,
+    span_end   INTEGER,                 -- end of that, exclusive
     hedged     BOOLEAN NOT NULL,        -- declines or doubts while endorsing an option
     position   INTEGER,                 -- number of the written token that was read, from 0
     logit      FLOAT                    -- highest raw logit at that position
@@ -168,16 +168,16 @@ CREATE TABLE readings (
 
 -- What people said the greedy text says, in released data; an override by hand wins over it.
 CREATE TABLE human_labels (
-    probe_id INTEGER PRIMARY KEY,
-    status   VARCHAR NOT NULL,
-    label    VARCHAR,
+    probe_id INTEGER PRIMARY KEY,       -- the probe
+    status   VARCHAR NOT NULL,          -- option, refusal, several, ...
+    label    VARCHAR,                   -- the option, in the labels shown
     labels   VARCHAR[] NOT NULL,        -- where status is several
     original VARCHAR NOT NULL           -- as it stands in the data
 );
 
 -- What a log's own scorer said of a probe; one row a score.
 CREATE TABLE scores (
-    probe_id INTEGER NOT NULL,
+    probe_id INTEGER NOT NULL,          -- the probe
     name     VARCHAR NOT NULL,          -- as the log calls it: acc, exact_match, choice, grade, ...
     value    DOUBLE,                    -- 1 for right; NULL: not a number
     answer   VARCHAR                    -- what the scorer took for the answer, where it says so
@@ -185,15 +185,15 @@ CREATE TABLE scores (
 
 -- What a person decided the greedy text says; kept apart, never written over a reading.
 CREATE TABLE overrides (
-    probe_id INTEGER PRIMARY KEY,
-    status   VARCHAR NOT NULL,
-    label    VARCHAR,
-    note     VARCHAR,
-    made_at  TIMESTAMP NOT NULL
+    probe_id INTEGER PRIMARY KEY,            -- the probe
+    status   VARCHAR NOT NULL,               -- option, refusal, several, ...
+    label    VARCHAR,                        -- the option, in the labels shown
+    note     VARCHAR,                        -- why, in free words
+    made_at  TIMESTAMP NOT NULL              -- UTC
 );
 
 -- Probes that a person marked.
 CREATE TABLE marks (
-    probe_id INTEGER PRIMARY KEY,
-    made_at  TIMESTAMP NOT NULL
+    probe_id INTEGER PRIMARY KEY,            -- the probe
+    made_at  TIMESTAMP NOT NULL              -- UTC
 );

@@ -25,7 +25,7 @@ WITH said AS (
     GROUP BY probe_id
 ), spelled AS (
     SELECT
-        s.probe_id,
+        s.probe_id, -- the probe
         max(s.logprob) FILTER (NOT list_contains(p.label_ids, s.token_id)) AS logprob
     FROM spellings s
     JOIN probes p ON p.probe_id = s.probe_id
@@ -35,14 +35,14 @@ WITH said AS (
     SELECT probe_id, arg_min(value, rowid) AS value FROM scores GROUP BY probe_id
 ), gathered AS (
     SELECT
-        p.run_id,
-        p.probe_id,
-        p.question_id,
+        p.run_id, -- the run
+        p.probe_id, -- the probe
+        p.question_id, -- what was asked
         p.question_index, -- place of the question in its source, from 0
-        q.dataset,
-        q.subject,
-        q.text AS question,
-        p.format,
+        q.dataset, -- the source's name
+        q.subject, -- empty where it has none
+        q.text AS question, -- its text, as in the source
+        p.format, -- name of the prompt format
         p.order_index, -- 0 is the order of the source
         p.perturbation, -- how the question was changed; NULL: its order at most
         p.gold, -- label of the gold option in this order
@@ -91,7 +91,7 @@ WITH said AS (
             coalesce(p.label_logprobs, p.label_logits),
             lambda x: x = list_max(coalesce(p.label_logprobs, p.label_logits))
         )) > 1 AS tied, -- two options share the highest first-token logprob exactly
-        s.sample_count,
+        s.sample_count, -- how many samples were drawn; NULL: none
         s.majority, -- label that most samples say; NULL where that is no option
         s.majority_status, -- what most samples do
         s.sample_agreement -- share of the samples that agree with the majority
@@ -117,37 +117,39 @@ FROM gathered;
 
 -- One row a probe, as lists show and filter it: outcomes and marks.
 CREATE OR REPLACE VIEW listing AS
-SELECT o.*, m.probe_id IS NOT NULL AS marked
+SELECT
+    o.*,
+    m.probe_id IS NOT NULL AS marked -- whether a person marked it
 FROM outcomes o
 LEFT JOIN marks m ON m.probe_id = o.probe_id;
 
 -- One row a probe and reading, with the option it names in the labels shown and in the source's.
 CREATE OR REPLACE VIEW answers AS
 SELECT
-    p.run_id,
-    p.probe_id,
-    p.question_id,
-    p.question_index,
-    q.subject,
-    p.format,
-    p.order_index,
-    p.perturbation,
-    a.name AS reading,
-    a.sample,
-    a.status,
+    p.run_id, -- the run
+    p.probe_id, -- the probe
+    p.question_id, -- what was asked
+    p.question_index, -- place of the question in its source, from 0
+    q.subject, -- of the question
+    p.format, -- name of the prompt format
+    p.order_index, -- 0 is the order of the source
+    p.perturbation, -- how the question was changed; NULL: its order at most
+    a.name AS reading, -- which way of reading; see docs/readings.md
+    a.sample, -- of the generation; 0 is greedy
+    a.status, -- option, several, refusal, ...
     a.label, -- in the labels shown
     p.permutation[list_position(p.labels, a.label)] AS option_index, -- in the source, from 0
-    q.options[1 + p.permutation[list_position(p.labels, a.label)]].label AS source_label,
+    q.options[1 + p.permutation[list_position(p.labels, a.label)]].label AS source_label, -- the option's label in the source
     coalesce(
         p.shown_options[list_position(p.labels, a.label)],
         q.options[1 + p.permutation[list_position(p.labels, a.label)]].text
-    ) AS option_text,
-    p.gold,
-    CASE WHEN p.gold IS NOT NULL THEN a.label IS NOT DISTINCT FROM p.gold END AS correct,
-    a.confidence,
-    a.margin,
-    a.rule,
-    a.hedged,
+    ) AS option_text, -- as it was shown
+    p.gold, -- label of the gold option in this order
+    CASE WHEN p.gold IS NOT NULL THEN a.label IS NOT DISTINCT FROM p.gold END AS correct, -- NULL without a gold option
+    a.confidence, -- between 0 and 1
+    a.margin, -- distance to the runner-up, same unit
+    a.rule, -- what decided
+    a.hedged, -- declines or doubts while endorsing an option
     a.position, -- number of the written token that was read, from 0
     a.logit -- highest raw logit at that position
 FROM readings a
@@ -188,15 +190,15 @@ WHERE o.text_status IS NOT NULL;
 -- One row a position and kept token: what the model nearly wrote. Position 0 is the first token.
 CREATE OR REPLACE VIEW top_tokens AS
 SELECT
-    p.run_id,
-    k.probe_id,
-    k.sample,
-    k.position,
+    p.run_id, -- the run
+    k.probe_id, -- the probe
+    k.sample, -- of the generation; 0 is greedy
+    k.position, -- from 0
     k.rank, -- 1: the likeliest
-    k.token_id,
-    t.text,
+    k.token_id, -- the tokenizer's number for it
+    t.text, -- of the token, raw
     k.logprob, -- raw
-    exp(k.logprob)::FLOAT AS probability,
+    exp(k.logprob)::FLOAT AS probability, -- raw
     k.token_id = k.written AS written -- whether the model wrote it
 FROM (
     SELECT
@@ -216,18 +218,18 @@ LEFT JOIN tokens t ON t.tokenizer = r.tokenizer AND t.token_id = k.token_id;
 -- One row a written token with its text.
 CREATE OR REPLACE VIEW written_tokens AS
 SELECT
-    p.run_id,
-    w.probe_id,
-    w.sample,
-    w.position,
-    w.token_id,
-    t.text,
-    w.logprob,
-    exp(w.logprob)::FLOAT AS probability,
-    w.rank,
-    w.entropy,
-    w.unseen,
-    w.sampler_logprob
+    p.run_id, -- the run
+    w.probe_id, -- the probe
+    w.sample, -- of the generation; 0 is greedy
+    w.position, -- from 0
+    w.token_id, -- the tokenizer's number for it
+    t.text, -- of the token, raw
+    w.logprob, -- raw
+    exp(w.logprob)::FLOAT AS probability, -- raw
+    w.rank, -- 1: the likeliest
+    w.entropy, -- whole vocabulary, nats
+    w.unseen, -- mass outside the kept tokens
+    w.sampler_logprob -- after the sampler; NULL: greedy
 FROM positions w
 JOIN probes p ON p.probe_id = w.probe_id
 JOIN runs r ON r.run_id = p.run_id
