@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import CancelledError, LogitscopeError, StoreError, WorkerError
 from tui.events import Noted, RunEnded
+from tui.trouble import note_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +135,10 @@ class Live:
         except LogitscopeError as error:
             status = "cancelled" if self._stop.is_set() else "failed"
             ended = RunEnded(None, status, error.sentence, error.hint)
+        except Exception as error:
+            # Even a mistake in logitscope must not leave a run that seems to go on.
+            hint = f"What was stored is safe. The traceback is in {note_traceback()}."
+            ended = RunEnded(None, "failed", f"The run failed unexpectedly: {error!r}.", hint)
         self.run_going = self.serving = self.cancelling = False
         self.progress = None
         with suppress(StoreError):  # Closed: nobody is left to be told.
