@@ -18,9 +18,13 @@ MEMORY = "1GB"
 LEAN_MEMORY = "96MB"
 """Enough for the lists of a million probes, in a process that should stay small."""
 
+SPILLED = "4GB"
+"""What queries may put on the disk, beside the database, while they run."""
+
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",
     "memory_limit": MEMORY,
+    "max_temp_directory_size": SPILLED,
     # Give memory back early.
     "allocator_flush_threshold": "8MB",
     # Queries are anyone's, so every connection is sandboxed: no file, network, extension or
@@ -32,6 +36,13 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": False,
 }
 """What every connection is opened with; :func:`lock` keeps it that way."""
+
+UNLOCKED = SETTINGS | {
+    "enable_external_access": True,
+    "autoinstall_known_extensions": True,
+    "autoload_known_extensions": True,
+}
+"""What a user has to switch on: files, network and extensions are in reach of every query."""
 
 _LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _PREFIX = re.compile(r"^(?:[A-Z]\w* )*(?:Error|TransactionContext Error): (?:Failed to commit: )?")
@@ -50,8 +61,13 @@ class LockedError(StoreError):
         self.pid = pid
 
 
-def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool, unlocked: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a database file, made where it is not there yet (unless for reading only).
+
+    Args:
+        path: The file.
+        read_only: Change nothing.
+        unlocked: Let queries reach files, network and extensions.
 
     Raises:
         LockedError: Another process holds the file.
@@ -59,16 +75,22 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """
     try:
         _check_place(path, read_only)
-        return duckdb.connect(str(path), read_only=read_only, config=SETTINGS)
+        return duckdb.connect(
+            str(path), read_only=read_only, config=UNLOCKED if unlocked else SETTINGS
+        )
     except PermissionError as error:
         raise _forbidden(path) from error
     except duckdb.Error as error:
         raise _refused(path, error) from error
 
 
-def lock(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
-    """Set the memory for this file in this process, and allow no more changes of settings."""
+def limit_memory(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
+    """Set the memory for this file in this process."""
     connection.execute(f"SET memory_limit = '{memory}'")
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Allow no more changes of settings."""
     connection.execute("SET lock_configuration = true")
 
 
@@ -96,6 +118,10 @@ def readable(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors inside the block into a StoreError that names the file."""
     try:
         yield
+    except (duckdb.InterruptException, duckdb.ConnectionException) as error:
+        raise StoreError(
+            f"Reading {path} was cut short: it was closed or opened anew.", "Try again."
+        ) from error
     except duckdb.Error as error:
         raise StoreError(f"{path} can't be read: {reason(error)}.") from error
 
@@ -120,13 +146,13 @@ def _refused(path: Path, error: duckdb.Error) -> StoreError:
     if locked := _LOCKED.search(text):
         return LockedError(
             f"{path} is in use by {Path(locked['program']).name}, process {locked['pid']}.",
-            f"Close it there, or read a copy: python -m engine.snapshot {path} COPY.duckdb",
+            f"Close it there, or name another file; to look at a copy: logitscope {path} --copy",
             int(locked["pid"]),
         )
     if "Could not set lock" in text or "being used by another process" in text:
         return LockedError(
             f"{path} is in use by another process.",
-            "Close that program, or open another file.",
+            f"Close it there, or name another file; to look at a copy: logitscope {path} --copy",
             None,
         )
     if "not a valid DuckDB database file" in text:

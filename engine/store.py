@@ -8,8 +8,9 @@ one transaction: after a crash, a kill or a full disk a change is there whole or
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,8 +18,8 @@ import duckdb
 import msgspec
 
 from engine import schema
-from engine.connections import Connections
-from engine.database import MEMORY, connect, lock, write_failure
+from engine.connections import Closeable, Connections
+from engine.database import MEMORY, connect, limit_memory, lock, write_failure
 from engine.errors import StoreError
 from engine.rows import (
     PROBE_TABLES,
@@ -36,6 +37,8 @@ from engine.snapshot import snapshot_open_file
 from engine.stored import Vocabularies
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pyarrow as pa
 
     from engine.protocol import VocabularyEntry
@@ -68,10 +71,15 @@ def open_store(path: str | Path, *, read_only: bool = False, memory: str = MEMOR
     """
     place = Path(path)
 
-    def connection() -> duckdb.DuckDBPyConnection:
-        return _connect(place, read_only=read_only, memory=memory)
+    def connection(*, unlocked: bool = False) -> duckdb.DuckDBPyConnection:
+        return _connect(place, read_only=read_only, memory=memory, unlocked=unlocked)
 
-    store = Store(place, Connections(place, connection), read_only=read_only)
+    store = Store(
+        place,
+        Connections(place, connection),
+        read_only=read_only,
+        unlock=partial(connection, unlocked=True),
+    )
     if not read_only:
         try:
             store._interrupt_runs()
@@ -81,12 +89,16 @@ def open_store(path: str | Path, *, read_only: bool = False, memory: str = MEMOR
     return store
 
 
-def _connect(path: Path, *, read_only: bool, memory: str) -> duckdb.DuckDBPyConnection:
+def _connect(
+    path: Path, *, read_only: bool, memory: str, unlocked: bool
+) -> duckdb.DuckDBPyConnection:
     """Open a file that is, or becomes, one of ours."""
-    connection = connect(path, read_only=read_only)
+    connection = connect(path, read_only=read_only, unlocked=unlocked)
     try:
         schema.prepare(connection, str(path), read_only=read_only)
-        lock(connection, memory)
+        limit_memory(connection, memory)
+        if not unlocked:
+            lock(connection)
     except duckdb.Error as error:
         connection.close()
         raise write_failure(path, error) from error
@@ -102,14 +114,27 @@ class Store:
     Attributes:
         path: The file.
         read_only: Whether nothing can be changed.
+        copied_at: When what is open was copied from the file, in UTC; None for the file itself
+            (see :mod:`engine.copies`).
+        unlocked: Whether queries reach files, network and extensions.
         vocabularies: What token ids stand for, as far as it was asked for.
     """
 
-    def __init__(self, path: Path, connections: Connections, *, read_only: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connections: Connections,
+        *,
+        read_only: bool,
+        unlock: Callable[[], duckdb.DuckDBPyConnection],
+    ) -> None:
         self.path = path
         self.read_only = read_only
+        self.unlocked = False
+        self.copied_at: datetime | None = None
         self.vocabularies = Vocabularies()
         self._connections = connections
+        self._unlock = unlock
         self._writing = threading.RLock()
         self._in_transaction = False
         self._schemas: dict[str, pa.Schema] = {}
@@ -136,14 +161,59 @@ class Store:
         """
         return self._connections.reader()
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A new cursor, for whoever keeps results open; close it after use.
+
+        Raises:
+            StoreError: The store is closed.
+        """
+        return self._connections.cursor()
+
+    def close_before(self, holder: Closeable) -> None:
+        """Close something before the file is: what holds rows of it that are still to come."""
+        self._connections.close_before(holder)
+
+    @property
+    def epoch(self) -> int:
+        """Changes when the file is opened anew, which closes every cursor there was."""
+        return self._connections.epoch
+
+    def unlock(self) -> None:
+        """Let queries reach files, network and extensions until the store is closed.
+
+        The file is opened anew for that: what others read at this moment is cut short.
+
+        Raises:
+            StoreError: A change is being made by this thread, or the file can't be opened again;
+                then the store is closed.
+        """
+        if self.copied_at is not None:
+            raise StoreError(f"This is a copy of {self.path}.", "Unlock the database itself.")
+        with self._writing:
+            if self._in_transaction:
+                raise StoreError(f"{self.path} is being changed.", "Try again afterwards.")
+            if not self.unlocked:
+                self._connections.reopen(self._unlock)
+                self.unlocked = True
+
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Make several changes one: all of them are stored, or none.
+
+        Yields:
+            The connection that changes the file, for what has no method here.
 
         Raises:
             StoreError: They can't be written.
         """
-        with self._transaction():
+        with self._transaction() as writer:
+            yield writer
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep everybody else from changing the file; what is changed has a cursor of its own."""
+        with self._writing:
+            self._connections.check_open()
             yield
 
     # Runs
@@ -412,7 +482,7 @@ class Store:
                 return
             self._connections.check_open()
             if self.read_only:
-                raise StoreError(f"{self.path} is open for reading only.", "Open it for writing.")
+                raise self._unchangeable()
             self._in_transaction = True
             try:
                 self._writer.execute("BEGIN")
@@ -430,6 +500,14 @@ class Store:
                 raise
             finally:
                 self._in_transaction = False
+
+    def _unchangeable(self) -> StoreError:
+        if self.copied_at is None:
+            return StoreError(f"{self.path} is open for reading only.", "Open it for writing.")
+        return StoreError(
+            f"This is a copy of {self.path}, for reading only.",
+            "Change the database in the program that holds it.",
+        )
 
     @property
     def _writer(self) -> duckdb.DuckDBPyConnection:

@@ -1,30 +1,26 @@
-"""Anyone's SQL over a database, without the power to change or reach anything.
+"""One query that reads, for what shows a part of the store or gives it to Python.
 
-Three fences stand one behind the other: the settings that every connection is opened with
-(:data:`engine.database.SETTINGS`: no files, network, extensions, Python variables; locked); one
-statement, of a kind that only reads; and a transaction that is read-only. The second alone is not
-enough: a ``SELECT`` may hold an ``INSERT``.
+The fences are those of :mod:`engine.sql.console`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import msgspec
 
-from engine.database import reason
-from engine.errors import StoreError
+from engine.sql.holds import read_only
+from engine.sql.statements import QueryError, Statement, check, query_error, split
+from engine.sql.values import fit_for_arrow
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from engine.store import Store
-
-READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-"""Kinds of statements that may run; DESCRIBE, SHOW, SUMMARIZE, FROM and VALUES are SELECTs."""
-
 
 class QueryResult(msgspec.Struct, frozen=True):
     """The answer to a query.
@@ -69,36 +65,46 @@ def run_sql(source: Store | str | Path, query: str, *, limit: int | None = None)
 
 @contextmanager
 def reading(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Execute one query between the fences; fetch from the cursor inside the block.
+    """Execute one query that can only read; fetch from the cursor inside the block.
 
     Raises:
-        StoreError: The query is refused or wrong; the sentence says why.
+        QueryError: The query is refused or wrong; the sentence says why.
     """
+    statement = _one_statement(cursor, query)
     try:
-        statement = _one_statement(cursor, query)
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        try:
-            yield cursor.execute(statement)
-        finally:
-            # A transaction that an error has aborted can only be rolled back, or is gone.
-            with suppress(duckdb.Error):
-                cursor.execute("ROLLBACK")
-    except duckdb.InterruptException as error:
-        raise StoreError("The query was cancelled.") from error
+        with read_only(cursor):
+            (parsed,) = cursor.extract_statements(statement.text)
+            yield cursor.execute(parsed)
     except duckdb.Error as error:
-        raise StoreError(f"{reason(error)}.") from error
+        raise query_error(error, query, statement.text, statement.start) from error
 
 
-def _one_statement(cursor: duckdb.DuckDBPyConnection, query: str) -> duckdb.Statement:
-    statements = cursor.extract_statements(query)
+def read_table(cursor: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The rows of one query that can only read, as Arrow.
+
+    Raises:
+        QueryError: The query is refused or wrong; the sentence says why.
+    """
+    statement = _one_statement(cursor, query)
+    try:
+        with read_only(cursor):
+            (parsed,) = cursor.extract_statements(statement.text)
+            return fit_for_arrow(cursor.sql(parsed)).to_arrow_table()
+    except duckdb.Error as error:
+        raise query_error(error, query, statement.text, statement.start) from error
+
+
+def _one_statement(cursor: duckdb.DuckDBPyConnection, query: str) -> Statement:
+    statements = split(cursor, query)
     if len(statements) != 1:
-        raise StoreError(
+        raise QueryError(
             f"The query holds {len(statements)} statements instead of one.", "Ask one at a time."
         )
     (statement,) = statements
-    if statement.type not in READING:
-        raise StoreError(
-            f"{statement.type.name} is refused: queries can only read.",
+    check(statement)
+    if statement.kind != "reads":
+        raise QueryError(
+            f"{statement.type} is refused: this can only read.",
             "Begin with SELECT, FROM, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN.",
         )
     return statement
