@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import LogitscopeError
-from tui.commands.database import DatabaseOption, database_or_demo
+from tui.commands.database import CopyOption, DatabaseOption, database_or_demo, opened_for_reading
 from tui.commands.texts import JsonOption, ProbeArgument, tell
 from tui.output import print_json, print_rows, say
 
@@ -25,6 +25,7 @@ def edit(
         bool, typer.Option("--keep", help="Store the answers as a run of kind edit.")
     ] = False,
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     json: JsonOption = False,
 ) -> None:
     """Ask a stored question with another prompt; print baseline and now.
@@ -41,7 +42,8 @@ def edit(
     if (prompt is None) == (file is None):
         raise typer.BadParameter("Give either --prompt TEXT or --file FILE.")
     text = prompt if file is None else _read(file)
-    with open_store(database_or_demo(db), read_only=not keep) as store:
+    path = database_or_demo(db)
+    with open_store(path) if keep else opened_for_reading(path, copy=copy) as store:
         view = probe_view(store, probe)
         with WorkerClient(niceness=0) as client:
             edited = ask_edited(store, probe, text or "", client, on_event=tell)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import StoreError
 from tui.output import progress_bar, say
+
+if TYPE_CHECKING:
+    from engine.database import LockedError
 
 
 def explore(
@@ -17,6 +21,13 @@ def explore(
     ] = None,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Open without the right to change anything.")
+    ] = False,
+    copy: Annotated[
+        bool,
+        typer.Option("--copy", help="Open a copy made now, while another process holds it."),
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start at the newest run, not where you left.")
     ] = False,
 ) -> None:
     """Open the explorer (the default)."""
@@ -28,9 +39,24 @@ def explore(
         raise StoreError(
             f"There is no database {db}.", f"Make one with: logitscope run ... --db {db}"
         )
+    from engine.database import LockedError
     from tui.app import run_explorer
 
-    raise typer.Exit(run_explorer(path, read_only=read_only, demo=db is None))
+    try:
+        code = run_explorer(path, read_only=read_only, copy=copy, demo=db is None, fresh=fresh)
+    except LockedError as error:
+        if not _copy_wanted(error):
+            raise
+        code = run_explorer(path, copy=True, demo=db is None, fresh=fresh)
+    raise typer.Exit(code)
+
+
+def _copy_wanted(error: LockedError) -> bool:
+    """Ask whoever sits there whether a copy will do."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    question = f"{error.sentence} Open a copy made now, for reading only?"
+    return typer.confirm(question, default=True, err=True)
 
 
 def _recorded_demo() -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.commands.database import DatabaseOption, database_or_demo
+from tui.commands.database import CopyOption, DatabaseOption, database_or_demo, opened_for_reading
 from tui.commands.texts import JsonOption, ProbeArgument, tell
 from tui.output import print_json, print_rows, say
 
@@ -25,6 +25,7 @@ def lab(
     ] = None,
     pinned: Annotated[bool, typer.Option(help="Whether to ask the pinned questions too.")] = True,
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     json: JsonOption = False,
 ) -> None:
     """Try a format on a stored question and on the pinned ones; print baseline and now.
@@ -34,11 +35,10 @@ def lab(
     from engine.client import WorkerClient
     from engine.formats import load_format
     from engine.lab import Lab, pinned_probes
-    from engine.store import open_store
 
     changed = load_format(format)
     other = None if baseline is None else load_format(baseline)
-    with open_store(database_or_demo(db), read_only=True) as store:
+    with opened_for_reading(database_or_demo(db), copy=copy) as store:
         bench = Lab(store, probe, pinned_probes(store, probe) if pinned else ())
         with WorkerClient(niceness=0) as client:
             before = bench.try_format(other or bench.format, client, on_event=tell)

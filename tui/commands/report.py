@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.commands.database import DatabaseOption, database_or_demo
+from tui.commands.database import CopyOption, DatabaseOption, database_or_demo, opened_for_reading
 from tui.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _studies() -> None:
 @app.command()
 def mismatch(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     by: Annotated[
         str, typer.Option("--by", help="Count apart by order, format, subject or model.")
@@ -62,12 +63,13 @@ def mismatch(
 ) -> None:
     """Where the first token and the text disagree: counters F, S, M, refusals, choices."""
     scope = {"runs": run or [], "by": by, "text": text}
-    _print("mismatch", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print("mismatch", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot)
 
 
 @app.command()
 def consistency(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     reading: ReadingOption = None,
     text: TextOption = "decided",
@@ -81,12 +83,15 @@ def consistency(
     """Whether answers stay the same in other option orders and under perturbations."""
     scope = {"runs": run or [], "readings": reading or [], "text": text}
     scope |= {"resamples": resamples, "seed": seed}
-    _print("consistency", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print(
+        "consistency", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot
+    )
 
 
 @app.command()
 def protocols(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     reading: ReadingOption = None,
     text: TextOption = "decided",
@@ -97,12 +102,13 @@ def protocols(
 ) -> None:
     """Accuracy of every format and reading, micro and macro, and where two disagree."""
     scope = {"runs": run or [], "readings": reading or [], "text": text}
-    _print("protocols", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print("protocols", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot)
 
 
 @app.command()
 def decoding(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     text: TextOption = "decided",
     resamples: ResamplesOption = 1000,
@@ -114,12 +120,13 @@ def decoding(
 ) -> None:
     """Greedy decoding against samples: spread, majority, oracle, lengths, sweeps."""
     scope = {"runs": run or [], "text": text, "resamples": resamples, "seed": seed}
-    _print("decoding", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print("decoding", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot)
 
 
 @app.command()
 def calibration(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     reading: ReadingOption = None,
     labelled: Annotated[
@@ -136,12 +143,15 @@ def calibration(
     """What confidences are worth: ECE, AUROC, Mann-Whitney, abstention."""
     scope = {"runs": run or [], "readings": reading or [], "text": text, "labelled": labelled}
     scope |= {"resamples": resamples, "seed": seed}
-    _print("calibration", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print(
+        "calibration", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot
+    )
 
 
 @app.command()
 def sweep(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     text: TextOption = "decided",
     resamples: ResamplesOption = 1000,
@@ -153,12 +163,13 @@ def sweep(
 ) -> None:
     """One thing changed, point by point: accuracy, mismatch, mass on every label, flips."""
     scope = {"runs": run or [], "text": text, "resamples": resamples, "seed": seed}
-    _print("sweep", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print("sweep", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot)
 
 
 @app.command()
 def compare(
     db: DatabaseOption = None,
+    copy: CopyOption = True,
     run: RunOption = None,
     reading: ReadingOption = None,
     text: TextOption = "decided",
@@ -169,7 +180,7 @@ def compare(
 ) -> None:
     """Two runs question by question: agreement, flips, McNemar, subjects."""
     scope = {"runs": run or [], "readings": reading or [], "text": text}
-    _print("compare", db, scope, json=json, markdown=markdown, latex=latex, plot=plot)
+    _print("compare", db, scope, copy=copy, json=json, markdown=markdown, latex=latex, plot=plot)
 
 
 def _print(
@@ -177,6 +188,7 @@ def _print(
     db: Any,
     settings: Mapping[str, object],
     *,
+    copy: bool,
     json: bool,
     markdown: bool,
     latex: bool,
@@ -186,7 +198,6 @@ def _print(
     import msgspec
 
     from engine.errors import LogitscopeError
-    from engine.store import open_store
     from engine.studies import Scope, study
     from tui.reports import as_json, as_latex, as_markdown
 
@@ -194,7 +205,7 @@ def _print(
         scope = msgspec.convert(settings, Scope)
     except msgspec.ValidationError as error:
         raise LogitscopeError(f"{error}.", f"See: logitscope report {name} --help") from error
-    with open_store(database_or_demo(db), read_only=True) as store:
+    with opened_for_reading(database_or_demo(db), copy=copy) as store:
         report = study(name).report(store.reader(), scope)
     if json:
         print_json(as_json(report))

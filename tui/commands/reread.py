@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tui.commands.database import CopyOption, opened_for_reading
 from tui.output import print_json
 
 
@@ -16,6 +17,7 @@ def reread(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only count what would change.")
     ] = False,
+    copy: CopyOption = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read stored answers again, without the model, as this version of logitscope reads them.
@@ -25,7 +27,7 @@ def reread(
     from engine.reread import reread as reread_store
     from engine.store import open_store
 
-    with open_store(db, read_only=dry_run) as store:
+    with opened_for_reading(db, copy=copy) if dry_run else open_store(db) as store:
         done = reread_store(store, run, dry=dry_run)
     if json:
         print_json(done)

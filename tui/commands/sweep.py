@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui.commands import options
+from tui.commands.database import opened_for_reading
 from tui.commands.options import probe_settings
 from tui.commands.report import JsonOption, print_for_people
 from tui.commands.run import batch_size_of, carry_out
@@ -136,10 +137,9 @@ def _list(*, json: bool) -> None:
 
 def _report(plans: list[RunPlan], db: Path) -> Report:
     """The study of what was just asked."""
-    from engine.store import open_store
     from engine.studies import Scope, study
     from engine.sweeps import finished_runs
 
-    with open_store(db, read_only=True) as store:
+    with opened_for_reading(db) as store:
         scope = Scope(runs=tuple(finished_runs(store, plans)))
         return study("sweep").report(store.reader(), scope)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.commands.database import DatabaseOption, database_or_demo
+from tui.commands.database import CopyOption, DatabaseOption, database_or_demo, opened_for_reading
 from tui.output import print_json, print_rows, say
 
 if TYPE_CHECKING:
@@ -18,14 +18,17 @@ ProbeArgument = Annotated[int, typer.Argument(help="Number of a stored probe.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def show(probe: ProbeArgument, db: DatabaseOption = None, json: JsonOption = False) -> None:
+def show(
+    probe: ProbeArgument,
+    db: DatabaseOption = None,
+    copy: CopyOption = True,
+    json: JsonOption = False,
+) -> None:
     """Print one stored probe: question, readings, and its texts as a tree.
 
     Branches stand under the text they leave. Position is the place of their first token, from 0.
     """
-    from engine.store import open_store
-
-    with open_store(database_or_demo(db), read_only=True) as store:
+    with opened_for_reading(database_or_demo(db), copy=copy) as store:
         view = _view(store, probe)
     if json:
         print_json(_whole(view))
@@ -39,6 +42,7 @@ def samples(
     probe: ProbeArgument,
     db: DatabaseOption = None,
     more: Annotated[int, typer.Option("--more", help="Draw so many extra samples first.")] = 0,
+    copy: CopyOption = True,
     json: JsonOption = False,
 ) -> None:
     """List the samples of one stored probe, after drawing more of them if asked to.
@@ -47,7 +51,8 @@ def samples(
     """
     from engine.store import open_store
 
-    with open_store(database_or_demo(db), read_only=not more) as store:
+    path = database_or_demo(db)
+    with open_store(path) if more else opened_for_reading(path, copy=copy) as store:
         if more:
             from engine.client import WorkerClient
             from engine.followups import more_samples
