@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.errors import StoreError
+from tui import themes
 from tui.actions import bindings
-from tui.events import Noted, Problem, RunEnded, SessionEvent
+from tui.announce import announce
+from tui.config import Config, read_config
+from tui.events import Noted, Problem, RunEnded, RunProgressed, SessionEvent
 from tui.palette import RegistryCommands
+from tui.palette_places import PickTheme, PlaceCommands, ThemeCommands, ThemesByWord
+from tui.restore import Restorer
 from tui.screens.questions import QuestionsScreen
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.session import Session
+from tui.state import State
+from tui.widgets.divider import Divider, dividers_of
 
 NOTIFICATION_TIMEOUT = 6.0
 """Seconds; errors stay twice as long."""
+LOW, HIGH = 0, 30
+"""Lines from which a line between rows of panes takes a line of the screen."""
 _SEVERITIES: dict[str, SeverityLevel] = {"finished": "information", "failed": "error"}
 
 
@@ -32,16 +47,61 @@ class ExplorerApp(App[int], inherit_bindings=False):
     ACTION_SCOPE: ClassVar[str] = "app"
     HELP_TITLE = "Everywhere"
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
-    COMMANDS: ClassVar = {RegistryCommands}
+    COMMANDS: ClassVar = {RegistryCommands, PlaceCommands, ThemesByWord}
+    VERTICAL_BREAKPOINTS = [(LOW, "-low"), (HIGH, "-high")]  # noqa: RUF012 - Textual's own type
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, config: Config | None = None) -> None:
+        """Show a session under the user's settings, or under none."""
         super().__init__()
         self.session = session
+        self.config = config or Config()
+        self.settings = self.config.settings
+        self._restorer = Restorer(self)
+        self._run_began: float | None = None
+        for theme in themes.OWN_THEMES:
+            self.register_theme(theme)
+        picked = themes.picked(self.settings.theme)
+        self._theme_in_force = themes.full_name(picked or self.settings.theme)
+        if not self.settings.animation:
+            self.animation_level = "none"
+        self.set_keymap(self.settings.keys)
         session.attach(self)
+
+    # Themes
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """A theme by its name, without copying all of them: every line that is drawn asks."""
         return BUILTIN_THEMES.get(theme_name) or super().get_theme(theme_name)
+
+    def on_load(self) -> None:
+        """Have the colours before anything is drawn."""
+        self.theme = self._theme_in_force
+
+    def search_themes(self) -> None:
+        """Pick a theme; the one under the cursor is shown."""
+        self.push_screen(CommandPalette([ThemeCommands], placeholder="Search for themes…"))
+
+    def pick_theme(self, name: str) -> None:
+        """Take a theme, this time and the next."""
+        self.theme = self._theme_in_force = name
+        themes.remember_pick(name, self.settings.theme)
+
+    def on_command_palette_option_highlighted(
+        self, event: CommandPalette.OptionHighlighted
+    ) -> None:
+        """Show the theme under the cursor of the palette."""
+        hit = getattr(event.highlighted_event.option, "hit", None)
+        command = getattr(hit, "command", None)
+        looked_at = command.name if isinstance(command, PickTheme) else self._theme_in_force
+        if isinstance(self.screen, CommandPalette):
+            self.theme = looked_at
+
+    def on_command_palette_closed(self, event: CommandPalette.Closed) -> None:
+        """A theme that was only looked at goes again."""
+        if not event.option_selected:
+            self.theme = self._theme_in_force
+
+    # The session
 
     def get_default_screen(self) -> QuestionsScreen:
         """Start on the list of questions."""
@@ -50,7 +110,23 @@ class ExplorerApp(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         """Read the runs once the first frame is out."""
         self.session.signal.subscribe(self, self._on_session)
+        self._restorer.begin()
+        self._leave_on_signals()
         self.call_after_refresh(self._read_runs)
+        if self.config.troubles:
+            self.call_after_refresh(self._tell_troubles)
+
+    def _leave_on_signals(self) -> None:
+        """A closed window or a kill leaves as ``q`` does: what is remembered is written."""
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            for each in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(each, self.exit, 128 + each)
+
+    def _tell_troubles(self) -> None:
+        """Say what is wrong with the settings; everything else in them is in force."""
+        first, *others = self.config.troubles
+        more = f" And {len(others)} more:" if others else " More:"
+        self._tell(f"{self.config.path.name}, {first}{more} logitscope config check", "error")
 
     @work(thread=True)
     def _read_runs(self) -> None:
@@ -64,9 +140,18 @@ class ExplorerApp(App[int], inherit_bindings=False):
             self._tell(f"{event.sentence} {event.hint}", "error")
         elif isinstance(event, Noted):
             self._tell(event.sentence)
+        elif isinstance(event, RunProgressed):
+            self._run_began = self._run_began or time.monotonic()
         elif isinstance(event, RunEnded):
+            began, self._run_began = self._run_began, None
+            seconds = 0.0 if began is None else time.monotonic() - began
+            self.announce(f"Run {event.status}", event.sentence, seconds)
             severity = _SEVERITIES.get(event.status, "warning")
             self._tell(f"{event.sentence} {event.hint}", severity)
+
+    def announce(self, title: str, body: str, seconds: float) -> None:
+        """Tell that work of so many seconds ended, where nobody looks and the settings say so."""
+        announce(self, title, body, seconds)
 
     def _tell(self, words: str, severity: SeverityLevel = "information") -> None:
         timeout = NOTIFICATION_TIMEOUT * (2 if severity == "error" else 1)
@@ -91,6 +176,54 @@ class ExplorerApp(App[int], inherit_bindings=False):
         else:
             self.push_screen(HelpScreen(self.focused or self.screen))
 
+    def action_sql(self) -> None:
+        """Ask everything stored in SQL."""
+        from tui.screens.sql_questions import open_sql
+
+        open_sql(self, self.session)
+
+    def action_jump(self) -> None:
+        """Put letters on the parts of the screen."""
+        from tui.jump import targets
+        from tui.screens.jump import JumpScreen
+
+        if isinstance(self.screen, JumpScreen):
+            self.screen.dismiss()
+        elif places := targets(self.screen):
+            self.push_screen(JumpScreen(places))
+        else:
+            self._tell("There is nothing to jump to here.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Lines move where there are some."""
+        if action == "move_line":
+            outwards = parameters[0] if parameters else 0
+            return len(self._lines()) > int(str(outwards))
+        if action == "reset_lines":
+            return bool(self._below_palette.query(Divider))
+        return True
+
+    def action_move_line(self, outwards: int, steps: int) -> None:
+        """Move the nearest line between panes, or one further out."""
+        lines = self._lines()
+        if outwards < len(lines):
+            lines[outwards].move(steps)
+
+    def action_reset_lines(self) -> None:
+        """Give the panes of the screen the stylesheet's sizes."""
+        for line in self.screen.query(Divider):
+            line.reset()
+
+    @property
+    def _below_palette(self) -> Screen[object]:
+        """The screen that commands are about, also while the palette lies over it."""
+        screens = (each for each in self.screen_stack if not isinstance(each, CommandPalette))
+        return [*screens][-1]
+
+    def _lines(self) -> list[Divider]:
+        focused = self._below_palette.focused
+        return list(dividers_of(focused)) if focused is not None else []
+
     def action_save_screen(self) -> None:
         """Save the screen as a picture and say where."""
         try:
@@ -99,6 +232,12 @@ class ExplorerApp(App[int], inherit_bindings=False):
             self._tell(f"The picture can't be saved: {error}", "error")
         else:
             self._tell(f"Saved {path}")
+
+    def action_help_quit(self) -> None:
+        """Say how to leave, as ctrl+c does not."""
+        bound = (active.binding for active in self.active_bindings.values())
+        keys = [self.get_key_display(each) for each in bound if each.action == "leave"]
+        self._tell(f"{' or '.join(keys)} leaves the explorer.")
 
     def action_leave(self) -> None:
         """Leave; ask first while a run is going."""
@@ -111,8 +250,22 @@ class ExplorerApp(App[int], inherit_bindings=False):
             self.push_screen(LeaveScreen(), lambda sure: self.exit(0) if sure else None)
 
 
-def run_explorer(path: Path, *, read_only: bool = False, demo: bool = False) -> int:
+def run_explorer(
+    path: Path,
+    *,
+    read_only: bool = False,
+    copy: bool = False,
+    demo: bool = False,
+    fresh: bool = False,
+) -> int:
     """Open the explorer on a database and stay until it is left.
+
+    Args:
+        path: The database.
+        read_only: Change nothing.
+        copy: Open a copy made now, for reading only, whoever holds the database.
+        demo: Whether this is the recorded demo.
+        fresh: Start at the newest run, wherever the last session stopped.
 
     Returns:
         The exit code.
@@ -120,11 +273,20 @@ def run_explorer(path: Path, *, read_only: bool = False, demo: bool = False) -> 
     Raises:
         StoreError: The database can't be opened: it is locked, newer, damaged or not there.
     """
-    from engine.store import open_store
+    if copy:
+        from engine.copies import open_copy
 
-    session = Session(open_store(path, read_only=read_only), read_only=read_only, demo=demo)
+        store = open_copy(path)
+    else:
+        from engine.store import open_store
+
+        store = open_store(path, read_only=read_only)
+    session = Session(store, read_only=store.read_only, demo=demo)
+    config = read_config()
+    if fresh or not config.settings.restore:
+        session.state = State(sql_text=session.state.sql_text, sizes=session.state.sizes)
     try:
-        app = ExplorerApp(session)
+        app = ExplorerApp(session, config)
         app.run()
         return app.return_code or 0
     finally:

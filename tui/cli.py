@@ -15,9 +15,11 @@ from typer.core import TyperGroup
 
 from engine.errors import CancelledError, LogitscopeError
 from tui.commands import (
+    config,
     doctor,
     edit,
     explore,
+    export,
     formats,
     imports,
     lab,
@@ -88,12 +90,14 @@ app.command("branch")(texts.branch)
 app.command("edit")(edit.edit)
 app.command("lab")(lab.lab)
 app.command("import")(imports.import_)
+app.command("export")(export.export)
 app.command("sql")(sql.sql)
 app.command("read")(read.read)
 app.command("reread")(reread.reread)
 app.command("doctor")(doctor.doctor)
 app.add_typer(report.app, name="report")
 app.add_typer(formats.app, name="formats")
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:

@@ -11,6 +11,9 @@ from engine import browse
 from engine.browse import NATURAL_ORDER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -89,6 +92,17 @@ class Listing:
         else:
             index = int(self.flagged.searchsorted(position, side="left")) - 1
         return int(self.flagged[index]) if 0 <= index < len(self.flagged) else None
+
+
+def visited(
+    query: Query | None, ids: Sequence[int], sought: str, flagged: AbstractSet[int]
+) -> Listing:
+    """A list of some probes of any runs, to step through; ``flagged`` are those with the flag."""
+    import numpy as np
+
+    array = np.array(ids, np.int32)
+    places = [place for place, probe_id in enumerate(ids) if probe_id in flagged]
+    return Listing(query or Query(0), array, {}, sought, np.array(places, np.int64))
 
 
 def materialise(store: Store, query: Query, sought: str) -> Listing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,27 +17,40 @@ class Command(NamedTuple):
 
     title: str
     help: str
-    run: Callable[[], Coroutine[Any, Any, bool]]
+    run: Callable[[], Any]
 
 
-class RegistryCommands(Provider):
-    """The actions of everything between the focused widget and the app."""
+class Commands(Provider):
+    """Some commands, all shown at first, then those whose name or sentence matches."""
+
+    def commands(self) -> Iterable[Command]:
+        """Every command there is now."""
+        raise NotImplementedError
+
+    def first(self) -> Iterable[Command]:
+        """Those shown before anything is typed."""
+        return self.commands()
 
     async def discover(self) -> Hits:
-        """Every command."""
-        for command in self._commands():
+        """What there is."""
+        for command in self.first():
             yield DiscoveryHit(command.title, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
-        """The commands whose name or sentence matches."""
+        """What matches."""
         matcher = self.matcher(query)
-        for command in self._commands():
+        for command in self.commands():
             title, sentence = matcher.match(command.title), matcher.match(command.help)
             if score := max(title, sentence / 2):
                 shown = matcher.highlight(command.title)
                 yield Hit(score, shown, command.run, text=command.title, help=command.help)
 
-    def _commands(self) -> Iterator[Command]:
+
+class RegistryCommands(Commands):
+    """The actions of everything between the focused widget and the app."""
+
+    def commands(self) -> Iterator[Command]:
+        """The actions that can be done now."""
         start = self.screen.focused or self.screen
         for node in start.ancestors_with_self:
             for action in in_scope(getattr(node, "ACTION_SCOPE", "")):
@@ -50,8 +63,10 @@ class RegistryCommands(Provider):
                     )
 
     def _help(self, action: Action) -> str:
-        key = f" ({self.app.get_key_display(action.bindings[0])})" if action.keys else ""
-        return escape(f"{action.help}{key}")
+        from tui.keymap import key_display
+
+        key = key_display(self.app, action)
+        return escape(f"{action.help} ({key})" if key else action.help)
 
 
 def _sentence(title: str) -> str:

@@ -27,7 +27,7 @@ from tui.events import (
     RunsChanged,
     SessionEvent,
 )
-from tui.listing import Listing, Query, materialise
+from tui.listing import Listing, Query, materialise, visited
 from tui.live import Live
 from tui.state import load_state, save_state
 from tui.studying import Studying
@@ -53,6 +53,7 @@ DEFAULT_SOUGHT = "mismatch"
 CLOSING_PATIENCE = 0.5
 """Seconds that leaving waits for the thread that asks, once its worker is gone."""
 _READ_ONLY = "This database is open for reading only.", "Open it without --read-only."
+_COPY = "This is a copy, for reading only.", "Change the database in the program that holds it."
 
 
 class Session:
@@ -95,9 +96,11 @@ class Session:
         self.signal: Signal[SessionEvent]
         self._app: App[Any] | None = None
         self._sought = DEFAULT_SOUGHT
+        self._sought_probe: int | None = None
         self.loaded = False
         self._queries = 0
         self._again = False
+        self._visiting = False
         self._follows = False
         self._readers = ThreadPoolExecutor(2, "read")
         self._lister = ThreadPoolExecutor(1, "list")
@@ -116,6 +119,7 @@ class Session:
 
     def close(self) -> None:
         """End the worker, the threads and the store, in this order."""
+        self.remember()
         self.asking.close()
         self.live.close()
         self.asking.wait(CLOSING_PATIENCE)
@@ -143,9 +147,29 @@ class Session:
         self.loaded = True
         runs = [run for run in self.runs if run.kind not in words.ASIDE] or self.runs
         if self.query is None and runs:
-            self.open_run(runs[0].run_id)
-        else:
-            self.signal.publish(RunsChanged())
+            self.show(self._remembered() or Query(runs[0].run_id))
+        self.signal.publish(RunsChanged())
+
+    def _remembered(self) -> Query | None:
+        """What was asked for last time, where its run is still there."""
+        state = self.state
+        run = next((run for run in self.runs if run.run_id == state.run_id), None)
+        if run is None:
+            return None
+        self._sought_probe = state.probe_id
+        shown = state.format if state.format in run.formats else None
+        return Query(
+            run.run_id, state.filter, shown, state.flag, state.sort, descending=state.descending
+        )
+
+    def remember(self) -> None:
+        """Put the run, the list and the place in it into the state."""
+        if self.listing is None:
+            return
+        query, state = self.listing.query, self.state
+        state.run_id, state.probe_id = query.run_id, self.probe_id
+        state.filter, state.format, state.flag = query.filter, query.format, query.flag
+        state.sort, state.descending = query.sort, query.descending
 
     def run_defaults(self) -> dict[str, str]:
         """What the form for a new run starts with: the settings of the run that is shown."""
@@ -246,8 +270,24 @@ class Session:
 
         return go_back
 
+    async def visit(self, ids: Sequence[int], position: int) -> Callable[[], None]:
+        """Step through these probes instead of the list; calling the result goes back to it."""
+        flagged = await self.off_loop(lambda: browse.with_flag(self.store, ids, self.sought))
+        listed, go_back = self.listing, self.place()
+        self.listing = visited(self.query, ids, self.sought, flagged)
+        self.position, self._visiting = position, True
+
+        def leave() -> None:
+            self._visiting = False
+            self.listing = listed
+            go_back()
+
+        return leave
+
     def refresh(self) -> None:
         """Carry out the query in force again in the background: rows were stored."""
+        if self._visiting:
+            return
         if self._queries:
             self._again = True
         elif self.query is not None:
@@ -281,8 +321,11 @@ class Session:
             self.refresh()
 
     def _reject(self, query: Query, sentence: str) -> None:
-        """Keep the listing in force and say why."""
+        """Keep the listing in force and say why; what was remembered goes without a word."""
         self._queried()
+        if self.listing is None and query != Query(query.run_id) and query == self.query:
+            self.show(Query(query.run_id))
+            return
         if query == self.query and self.listing is not None:
             self.query = self.listing.query
         self.signal.publish(ListingFailed(query, sentence))
@@ -292,7 +335,8 @@ class Session:
         self._queried()
         if listing.query != self.query:
             return
-        before, current = self.listing, self.probe_id
+        before, current = self.listing, self.probe_id or self._sought_probe
+        self._sought_probe = None
         self.listing = listing
         place = listing.place(current) if current is not None else None
         if place is None:
@@ -303,11 +347,11 @@ class Session:
 
     async def rows(self, ids: Sequence[int]) -> list[ListRow]:
         """The rows of some probes, read off the event loop."""
-        return await self._off_loop(lambda: browse.list_rows(self.store, ids))
+        return await self.off_loop(lambda: browse.list_rows(self.store, ids))
 
     async def question(self, probe_id: int) -> Question:
         """The question of a probe as it was shown, read off the event loop."""
-        return await self._off_loop(lambda: browse.shown_question(self.store, probe_id))
+        return await self.off_loop(lambda: browse.shown_question(self.store, probe_id))
 
     def view(self, probe_id: int) -> ProbeView:
         """One probe, whole. Blocks; ``await view_async`` does not."""
@@ -315,15 +359,16 @@ class Session:
 
     async def view_async(self, probe_id: int) -> ProbeView:
         """One probe, whole, read off the event loop."""
-        return await self._off_loop(lambda: self.view(probe_id))
+        return await self.off_loop(lambda: self.view(probe_id))
 
     async def tokens(
         self, run_id: int, token_ids: Sequence[int]
     ) -> dict[int, tuple[str | None, bytes, bool]]:
         """What token ids of a run stand for, as in :class:`engine.browse.ProbeView`."""
-        return await self._off_loop(lambda: browse.token_entries(self.store, run_id, token_ids))
+        return await self.off_loop(lambda: browse.token_entries(self.store, run_id, token_ids))
 
-    async def _off_loop(self, read: Callable[[], T]) -> T:
+    async def off_loop(self, read: Callable[[], T]) -> T:
+        """What a function reads, without keeping the screen waiting."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
     # The place in it
@@ -390,9 +435,13 @@ class Session:
 
         self._writer.submit(attempt)
 
+    @property
+    def _unchangeable(self) -> tuple[str, str]:
+        return _READ_ONLY if self.store.copied_at is None else _COPY
+
     def _check_writable(self) -> None:
         if self.read_only:
-            raise StoreError(*_READ_ONLY)
+            raise StoreError(*self._unchangeable)
 
     # What the model is asked about one probe
 
@@ -406,7 +455,7 @@ class Session:
         Told as ``Ask...`` events.
         """
         if self.read_only and not isinstance(ask, EditPrompt | TryFormat):
-            self.post(AskFailed(ask, *_READ_ONLY))
+            self.post(AskFailed(ask, *self._unchangeable))
         else:
             self.asking.ask(ask)
 
@@ -418,7 +467,7 @@ class Session:
         """
         from engine.followups import model_of
 
-        await self._off_loop(lambda: model_of(self.store, probe_id))
+        await self.off_loop(lambda: model_of(self.store, probe_id))
 
     async def lab(self, probe_id: int) -> Lab:
         """A prompt lab of a probe and its pinned set.
@@ -428,7 +477,7 @@ class Session:
         """
         from engine.lab import Lab, pinned_probes
 
-        return await self._off_loop(
+        return await self.off_loop(
             lambda: Lab(self.store, probe_id, pinned_probes(self.store, probe_id))
         )
 

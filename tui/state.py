@@ -6,16 +6,13 @@ be open for reading only or lie on somebody else's disk.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from engine.paths import state_folder
-
-_HASH_BYTES = 6
+from engine.paths import remembered
 
 
 class State(msgspec.Struct, omit_defaults=True):
@@ -47,10 +44,8 @@ class State(msgspec.Struct, omit_defaults=True):
 
 
 def state_path(database: Path) -> Path:
-    """The file that remembers a database; its name tells a person which one."""
-    whole = str(database.resolve())
-    digest = hashlib.blake2b(whole.encode(), digest_size=_HASH_BYTES).hexdigest()
-    return state_folder() / f"{database.stem}-{digest}.json"
+    """The file that remembers a database."""
+    return remembered(database, ".json")
 
 
 def load_state(database: Path) -> State:

@@ -6,9 +6,9 @@ Colour is never the only sign, so everything here is text.
 from __future__ import annotations
 
 import math
-import unicodedata
 from functools import lru_cache
 
+from tui import characters
 from tui.output import NOT_RECORDED
 
 FLAG_LETTERS = {
@@ -72,22 +72,15 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
-_PICTURES = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "␡", 0x0A: "↵", 0x09: "⇥"}
-_JOINERS = "\u200c\u200d"
-_UNSHOWN = frozenset({"Cf", "Cc", "Cs", "Zl", "Zp"})
-
-
 @lru_cache(maxsize=8192)
 def one_line(text: str) -> str:
     """The same text with every line break, tab and control character as one visible cell.
 
-    Bidirectional and other invisible format characters would move what stands beside the text;
-    they are shown as ``‥``. Joiners, which belong to the characters around them, stay.
+    Bidirectional and other unseen characters would move what stands beside the text, joiners,
+    skin tones and variation selectors take other cells in other terminals; they are shown as
+    ``‥``. The rest stands in the order in which it was written, right-to-left text too.
     """
-    if text.isprintable():
+    if characters.plain(text):
         return text
-    return "".join("‥" if _moves_others(each) else each for each in text.translate(_PICTURES))
-
-
-def _moves_others(character: str) -> bool:
-    return character not in _JOINERS and unicodedata.category(character) in _UNSHOWN
+    line = "".join(map(characters.shown, text))
+    return characters.CARRIER + line if line and characters.takes_no_cell(line[0]) else line

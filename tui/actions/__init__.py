@@ -10,11 +10,24 @@ from __future__ import annotations
 from textual.binding import BindingType
 
 from tui.actions.action import Action
-from tui.actions.everywhere import APP, GRID, HELP, LEAVE, PANE, ROWS, STRIP
+from tui.actions.everywhere import APP, GRID, HELP, JUMP, LEAVE, PANE, ROWS, STRIP
 from tui.actions.lab import CHOOSE_FORMAT, FORM, FORMAT_EDITOR, LAB, SAVE, SWEEP
 from tui.actions.question import EDIT, OVERRIDE, QUESTION, RAW
 from tui.actions.questions import FILTER, QUESTIONS
 from tui.actions.runs import CELLS, RUNS, START, STUDY
+from tui.actions.sql import (
+    CELL,
+    CHART,
+    EXPORT,
+    FIND,
+    SAVE_QUERY,
+    SCHEMA,
+    SQL,
+    SQL_EDITOR,
+    SQL_LIST,
+    UNLOCK,
+    VALUES,
+)
 
 __all__ = ["ACTIONS", "Action", "bindings", "in_scope"]
 
@@ -29,6 +42,7 @@ ACTIONS: tuple[Action, ...] = (
     *START,
     *LEAVE,
     *HELP,
+    *JUMP,
     *QUESTION,
     *STRIP,
     *PANE,
@@ -42,6 +56,17 @@ ACTIONS: tuple[Action, ...] = (
     *SAVE,
     *SWEEP,
     *CHOOSE_FORMAT,
+    *SQL,
+    *SQL_EDITOR,
+    *VALUES,
+    *CHART,
+    *FIND,
+    *SCHEMA,
+    *CELL,
+    *SQL_LIST,
+    *SAVE_QUERY,
+    *EXPORT,
+    *UNLOCK,
 )
 
 

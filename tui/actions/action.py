@@ -40,11 +40,12 @@ class Action(msgspec.Struct, frozen=True):
 
     @property
     def bindings(self) -> list[Binding]:
-        """One Textual binding a key; the shared id lets a keymap change the keys."""
-        if not self.keys:
-            return []
+        """One Textual binding a key; the shared id lets a keymap change the keys.
+
+        An action without keys is bound to a name that no key has: a keymap can give it one.
+        """
         whole = Binding(
-            self.keys,
+            self.keys or f"no key: {self.id}",
             self.call or self.name,
             self.title,
             show=self.footer,

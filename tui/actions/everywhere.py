@@ -15,6 +15,22 @@ APP = (
            "Find any command by its name.", footer=True, palette=False),
     Action("app", "save_screen", "f12", "save a screenshot",
            "Save this screen as an SVG picture in the current folder.", priority=True),
+    Action("app", "jump", "ctrl+g", "jump",
+           "Put a letter on every part and tab; the letter goes there.", priority=True),
+    Action("app", "line_back", "left_square_bracket,alt+left", "line back",
+           "Move the line beside the part with the focus to the left, or up.",
+           call="move_line(0, -1)"),
+    Action("app", "line_on", "right_square_bracket,alt+right", "line on",
+           "Move that line to the right, or down; the mouse can drag it.",
+           call="move_line(0, 1)"),
+    Action("app", "outer_line_back", "left_curly_bracket,alt+up", "outer line back",
+           "Move the next line further out up, or to the left.", call="move_line(1, -1)"),
+    Action("app", "outer_line_on", "right_curly_bracket,alt+down", "outer line on",
+           "Move the next line further out down, or to the right.", call="move_line(1, 1)"),
+    Action("app", "reset_lines", "", "reset the panes",
+           "Give every pane of this screen its own size again, as a double click on a line does."),
+    Action("app", "sql", "Q,f4", "SQL",
+           "Ask everything stored in SQL; from the list of questions, with its query."),
     Action("app", "change_theme", "", "change the theme", "Pick dark, light or terminal colours."),
     Action("app", "leave", "q", "quit",
            "Leave the explorer; asks first while a run is going.", footer=True),
@@ -29,7 +45,14 @@ LEAVE = (
            footer=True, palette=False),
 )
 
+JUMP = (
+    Action("jump", "close", "escape,ctrl+g", "stay", "Stay where the focus is.", footer=True,
+           palette=False),
+)
+
 HELP = (
+    Action("help", "search", "slash", "search", "Show only what holds the words that are typed.",
+           footer=True, palette=False),
     Action("help", "close", "escape,question_mark,q", "close", "Close the help.",
            footer=True, palette=False),
 )

@@ -54,12 +54,13 @@ FORMAT_EDITOR = (
 
 SAVE = (
     Action("save", "submit", "enter", "save", "Save the format here.", footer=True,
-           palette=False),
+           palette=False, priority=True),
     Action("save", "close", "escape", "back", "Leave it unsaved.", footer=True, palette=False),
 )
 
 SWEEP = (
-    Action("sweep", "submit", "enter", "start", "Start the sweep.", footer=True, palette=False),
+    Action("sweep", "submit", "enter", "start", "Start the sweep.", footer=True, palette=False,
+           priority=True),
     Action("sweep", "close", "escape", "back", "Back without a sweep.", footer=True,
            palette=False),
 )

@@ -22,6 +22,7 @@ from tui.asking import TryFormat
 from tui.events import AskDone, AskFailed, AskSaw, AskStarted, RunEnded, SessionEvent
 from tui.screens.lab_file import LabFile, run_editor
 from tui.screens.lab_sweep import LabSweep
+from tui.widgets.divider import Divider
 from tui.widgets.figures import count
 from tui.widgets.format_editor import FormatEditor
 from tui.widgets.format_form import FormatForm
@@ -97,7 +98,9 @@ class LabScreen(Screen[None]):
                 editor = FormatEditor(self._first_text)
                 editor.border_title = "format"
                 yield editor
+                yield Divider("lab.editor")
                 yield FormatForm()
+            yield Divider("lab.format")
             yield self._results
         yield KeyLine()
 

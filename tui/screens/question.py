@@ -28,6 +28,7 @@ from tui.screens.override import Decision, OverrideScreen
 from tui.screens.raw import RawScreen
 from tui.texts import name_of
 from tui.widgets.distribution import DistributionView, PositionData
+from tui.widgets.divider import Divider
 from tui.widgets.figures import count
 from tui.widgets.key_line import KeyLine
 from tui.widgets.line_view import LineView, RowView
@@ -82,10 +83,13 @@ class QuestionScreen(Screen[None]):
         with Vertical(id="panes"):
             with Horizontal(id="upper"):
                 yield PromptView(id="prompt")
+                yield Divider("question.prompt")
                 yield ReadingsTable(id="readings")
                 yield TextTree(id="tree")
+            yield Divider("question.upper")
             with Horizontal(id="lower"):
                 yield StripPair(id="strips")
+                yield Divider("question.side", sizes_after=True)
                 with Container(id="side"):
                     yield DistributionView(id="distribution")
                     yield OptionsPanel(id="options")

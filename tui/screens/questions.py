@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -11,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.flags import FLAGS
-from tui.actions import bindings
+from tui.actions import bindings, in_scope
 from tui.events import (
     ListingChanged,
     ListingFailed,
@@ -22,6 +23,8 @@ from tui.events import (
     RunsChanged,
     SessionEvent,
 )
+from tui.keymap import key_display
+from tui.widgets.divider import Divider
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.flag_tabs import TABS, FlagTabs
 from tui.widgets.key_line import KeyLine
@@ -74,10 +77,13 @@ class QuestionsScreen(Screen[None]):
         yield RunHeader(self._session)
         if self._session.demo:
             yield Static(TEACHING_MODEL, id="teaching")
+        if self._session.store.copied_at is not None:
+            yield Static(_copy_words(self._session.store.copied_at), id="copied")
         yield FlagTabs()
         yield FilterBar()
         yield ResultGrid(COLUMNS, self._session.rows, id="probes")
         yield Static("", id="empty", markup=False)
+        yield Divider("questions.preview", sizes_after=True)
         yield Preview()
         yield StatusLine()
         yield KeyLine()
@@ -174,7 +180,8 @@ class QuestionsScreen(Screen[None]):
         if session.listing is not None and len(session.listing):
             return ""
         if session.query is None:
-            return "No run is stored here yet.\n\nPress R to start one." if session.loaded else " "
+            words = f"No run is stored here yet.\n\nPress {self._key('start_run')} to start one."
+            return words if session.loaded else " "
         if session.listing is None:
             return " "
         if session.listing.query.filter:
@@ -182,7 +189,14 @@ class QuestionsScreen(Screen[None]):
             return f"No row matches.\n\nEscape {escape}."
         if session.live.run_going:
             return "The first answers appear here as soon as they are stored."
-        return "This run has no answers.\n\nPress R to start a run, or p to choose another one."
+        start, pick = self._key("start_run"), self._key("pick_run")
+        choices = f"Press {start} to start a run, or {pick} to choose another one."
+        return f"This run has no answers.\n\n{choices}"
+
+    def _key(self, name: str) -> str:
+        """The key in force of an action of this screen."""
+        action = next(each for each in in_scope("questions") if each.name == name)
+        return key_display(self.app, action)
 
     def _show_row(self) -> None:
         row, preview = self._grid.row, self.query_one(Preview)
@@ -208,7 +222,7 @@ class QuestionsScreen(Screen[None]):
         if query.sort is not None:
             titles = {column.key: column.title or "mark" for column in COLUMNS}
             parts.append(f"by {titles[query.sort]} {'▼' if query.descending else '▲'}")
-        parts.append(f"n: next {_TITLES[self._session.sought]}")
+        parts.append(f"{self._key('next_flagged')}: next {_TITLES[self._session.sought]}")
         if self._grid.hidden:
             parts.append(f"{self._grid.hidden} columns need a wider screen")
         return " · ".join(parts)
@@ -391,3 +405,9 @@ class QuestionsScreen(Screen[None]):
         """Stop the run that is going."""
         self._session.live.cancel()
         self.query_one(RunHeader).refresh()
+
+
+def _copy_words(copied_at: datetime) -> str:
+    """That the database shown is a copy, and of when, by the clock on the wall."""
+    local = copied_at.replace(tzinfo=UTC).astimezone()
+    return f"Copy made at {local:%H:%M}, for reading only: another program holds the database"

@@ -43,10 +43,6 @@ class SaveScreen(ModalScreen[Path | None]):
         form = self.query_one("#save")
         form.border_title, form.border_subtitle = "save the format", "a .toml file"
 
-    def on_input_submitted(self) -> None:
-        """Enter saves."""
-        self.action_submit()
-
     def action_submit(self) -> None:
         """Write the file; one that is there already only when enter is pressed again."""
         path = Path(self.query_one(Input).value.strip()).expanduser()

@@ -16,9 +16,11 @@ from engine.studies import Scope, Study
 from engine.studies.scope import Grouping, TextSource
 from tui import clipboard
 from tui.actions import bindings
+from tui.announce import announce
 from tui.events import OverrideChanged, RunEnded, RunProgressed, SessionEvent
 from tui.output import NOT_RECORDED
 from tui.reports import as_tsv, command_of, filled, legend, options_of, shown
+from tui.widgets.divider import Divider
 from tui.widgets.figures import count
 from tui.widgets.key_line import KeyLine
 from tui.widgets.notes_view import NotesView
@@ -79,6 +81,7 @@ class StudyScreen(Screen[None]):
         with Horizontal(id="study-panes"):
             yield StudyTable(id="study-table")
             yield NotesView(id="study-notes")
+            yield Divider("study.plot", sizes_after=True)
             yield PlotView(id="study-plot")
         yield Static("", id="empty", markup=False)
         yield Static("", id="study-legend", markup=False)
@@ -127,6 +130,8 @@ class StudyScreen(Screen[None]):
             self._say(f"{error.sentence}\n\n{error.hint}".strip())
         else:
             self._show_report(report)
+            seconds = time.monotonic() - self._asked
+            announce(self.app, f"Study {self._study.name}", "The tables are there.", seconds)
         finally:
             clock.stop()
 

@@ -71,8 +71,6 @@ class SweepScreen(ModalScreen["list[RunPlan] | None"]):
         self.query_one("#about", Static).update(self._axis.about)
         self.query_one("#values", Input).placeholder = self._axis.example
 
-    @on(OptionList.OptionSelected)
-    @on(Input.Submitted)
     def action_submit(self) -> None:
         """Check the form and plan the runs."""
         values = self.query_one("#values", Input).value.strip()

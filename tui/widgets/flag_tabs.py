@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.flags import FLAGS
+from tui.jump import Target
+from tui.output import NOT_RECORDED
 from tui.words import FLAG_LETTERS
 
 
@@ -29,7 +34,7 @@ TABS: tuple[Tab, ...] = (
 
 
 class FlagTabs(Widget):
-    """The tabs. ``counts`` maps flags, and ``all``, to numbers of rows."""
+    """The tabs. ``counts`` maps flags, and ``all``, to numbers of rows; others are not recorded."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--active", "tabs--empty", "tabs--count"}
@@ -80,6 +85,14 @@ class FlagTabs(Widget):
             if start <= x < end:
                 self.post_message(self.Picked(tab.flag))
 
+    def jump_targets(self) -> Iterator[Target]:
+        """The tabs that have rows, for jump mode."""
+        scrolled = self._scrolled()
+        for tab, (start, _) in zip(TABS, self._spans(), strict=True):
+            if tab.flag is None or self.count(tab.flag):
+                pick = partial(self.post_message, self.Picked(tab.flag))
+                yield Target(Offset(start - scrolled, 0), pick, cells=1)
+
     def _placed(self) -> list[tuple[int, int, list[Segment]]]:
         """Start, end and segments of each tab."""
         placed = []
@@ -95,10 +108,12 @@ class FlagTabs(Widget):
         count = self.count(tab.flag)
         if tab.flag == self.active:
             style = self.get_component_rich_style("tabs--active")
-            return [Segment(f" {tab.text} {count:,} ", style), Segment(" ", self.rich_style)]
+            shown = f"{count:,}" if tab.flag is None or tab.flag in self.counts else NOT_RECORDED
+            return [Segment(f" {tab.text} {shown} ", style), Segment(" ", self.rich_style)]
         if not count and tab.flag is not None:
             empty = self.get_component_rich_style("tabs--empty")
-            return [Segment(f" {tab.text} 0  ", empty)]
+            shown = "0" if tab.flag in self.counts else NOT_RECORDED
+            return [Segment(f" {tab.text} {shown}  ", empty)]
         return [
             Segment(f" {tab.text} ", self.rich_style),
             Segment(f"{count:,}  ", self.get_component_rich_style("tabs--count")),

@@ -17,6 +17,7 @@ from tui.comparison import Side, live_side, probed_side, stored_side
 from tui.live_probe import LiveProbe
 from tui.pinned import PinnedRow, pinned_rows
 from tui.widgets.comparison_view import ComparisonView
+from tui.widgets.divider import Divider
 from tui.widgets.pinned_view import PinnedView
 from tui.widgets.prompt_diff_view import PromptDiffView
 from tui.widgets.rendered_prompt import RenderedPromptView
@@ -57,6 +58,7 @@ class LabResults(Container):
         with Vertical(id="rendered", classes="pane"):
             yield RenderedPromptView(id="tokens")
             yield PromptDiffView(id="diff")
+        yield Divider("lab.rendered")
         texts = [option.text for option in self._view.question.options]
         yield ComparisonView(texts, stored_side(self._view))
         yield PinnedView(id="pinned")

@@ -10,10 +10,12 @@ from rich.text import Text
 
 from engine.browse import ProbeView
 from engine.spans import character_spans
+from tui.characters import RIGHT_TO_LEFT_NOTE, is_right_to_left
 from tui.widgets.figures import NOT_RECORDED, count
 from tui.widgets.flow import ENDING, Flow
 from tui.widgets.line_view import LineView
 from tui.widgets.token_text import NEWLINE, fit, token_bytes, visible, visible_token, width
+from tui.words import one_line
 
 END_OF_PROMPT = "▏"
 _WORD = re.compile(r"[^ \n]+ ?| |\n")
@@ -86,14 +88,16 @@ class PromptView(LineView):
         parts.append(count(view.shots, "shot") if view.shots else "")
         parts.append(f"{count(view.dropped_tokens, 'token')} cut" if view.dropped_tokens else "")
         parts.append(f"⚠ {count(len(view.warnings), 'warning')}" if view.warnings else "")
+        parts.append(RIGHT_TO_LEFT_NOTE if is_right_to_left(view.prompt or "") else "")
         return " · ".join(filter(None, parts))
 
     def _warnings(self, view: ProbeView, columns: int) -> list[Text]:
         if not view.warnings:
             return []
-        codes = "  ".join(code for code, _ in view.warnings)
+        warnings = [(one_line(code), one_line(message)) for code, message in view.warnings]
+        codes = "  ".join(code for code, _ in warnings)
         lines = [Text(fit(f"⚠ {codes}", columns), self.tone("warn"))]
-        for code, message in view.warnings:
+        for code, message in warnings:
             sentence = Text.assemble((f"{code}: ", self.tone("warn")), message)
             lines += sentence.wrap(self.app.console, columns)
         return lines

@@ -62,7 +62,7 @@ class QuestionHeader(Widget):
         line = self._styled(self._place, "strong")
         for part in (row.subject, f"format {row.format}", order):
             if part:
-                line.append(" · ", self._tone("dim")).append(part)
+                line.append(" · ", self._tone("dim")).append(words.one_line(part))
         line.append(" · ", self._tone("dim")).append_text(self._styled(gold, "strong"))
         return line.append(f" · {row.question_id}", self._tone("dim"))
 
@@ -76,7 +76,7 @@ class QuestionHeader(Widget):
             line.append("no flags ", self._tone("dim"))
         if view.row.marked:
             line.append("★ marked ", self._tone("strong"))
-        return line.append(f" run {view.run.name}", self._tone("dim"))
+        return line.append(f" run {words.one_line(view.run.name)}", self._tone("dim"))
 
     def _styled(self, text: str, name: str) -> Text:
         return Text().append(text, self._tone(name))

@@ -11,6 +11,7 @@ from textual.message import Message
 from engine.spans import tokens_of_span
 from tui.alignment import next_surprising
 from tui.asking import Branch, Rerun
+from tui.characters import RIGHT_TO_LEFT_NOTE, is_right_to_left
 from tui.texts import TEXT_READINGS, Texts, name_of
 from tui.widgets.distribution import PositionData
 from tui.widgets.figures import NOT_RECORDED, count
@@ -233,7 +234,8 @@ class StripPair(Vertical):
         return self._contents[generation.index]
 
     def _title(self, text: Generation) -> str:
-        return " · ".join((self.texts.title(text), self._says(text), _length(text)))
+        parts = (self.texts.title(text), self._says(text), _length(text), *_note(text))
+        return " · ".join(parts)
 
     def _title_below(self, divergence: int | None) -> str:
         below, above = self.below, self.above
@@ -246,7 +248,7 @@ class StripPair(Vertical):
                 if divergence is None
                 else f"{DIVERGENCE_MARK} at {divergence + 1}"
             )
-        return " · ".join([*parts, _length(below)])
+        return " · ".join([*parts, _length(below), *_note(below)])
 
     def _says(self, text: Generation) -> str:
         known = self.texts.reading(text) is not None
@@ -389,3 +391,7 @@ def _length(generation: Generation) -> str:
     if not generation.positions.token_ids:
         return f"tokens {NOT_RECORDED}"
     return count(len(generation.positions), "token")
+
+
+def _note(generation: Generation) -> tuple[str, ...]:
+    return (RIGHT_TO_LEFT_NOTE,) if is_right_to_left(generation.text) else ()

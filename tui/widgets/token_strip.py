@@ -108,9 +108,10 @@ class TokenStrip(ScrollView, can_focus=True, inherit_bindings=False):
     HELP_TITLE = "token strip"
     HELP = (
         "Every token the model wrote, blanks and special tokens too: · is a space, ↵ a "
-        "newline, ⟨e4 bd⟩ the bytes of half a character. The less likely a token was, the "
-        "stronger its shade; v shows the same as a line of bars. ◆ stands before the first "
-        "token at which greedy text and sample differ."
+        "newline, ⟨e4 bd⟩ the bytes of half a character, ⟨ZWSP⟩ one that can't be seen. The "
+        "less likely a token was, the stronger its shade; v shows the same as a line of bars. "
+        "◆ stands before the first token at which greedy text and sample differ. Right-to-left "
+        "text too stands in the order in which it was written, the first token on the left."
     )
     BINDINGS: ClassVar = bindings("strip")
     COMPONENT_CLASSES: ClassVar[set[str]] = {

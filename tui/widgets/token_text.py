@@ -6,25 +6,18 @@ really holds that glyph, its code point is shown instead, so that what is read i
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 
 from rich.cells import cell_len
 
+from tui import characters
+
 SPACE = "·"
-NEWLINE = "↵"
-TAB = "⇥"
+NEWLINE = characters.NEWLINE
 ELLIPSIS = "…"
 
-_GLYPHS = {" ": SPACE, "\n": NEWLINE, "\t": TAB, "\x7f": "␡"}
-_GLYPHS.update({chr(code): chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"})
-_TAKEN = frozenset(_GLYPHS.values()) | {"⟨", "⟩"}
-
-# Unassigned, private, surrogate, format and control characters and the separators have no glyph
-# of their own or none that can be told from a space.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
-_COMBINING = frozenset({"Mn", "Me"})
-_VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+_GLYPHS = {**characters.PICTURES, " ": SPACE}
+_TAKEN = frozenset(_GLYPHS.values()) | {"⟨", "⟩", characters.CARRIER}
 
 TokenEntry = tuple[str | None, bytes, bool]
 """Piece, raw bytes and special, as in :attr:`engine.browse.ProbeView.tokens`."""
@@ -34,14 +27,18 @@ def visible(text: str) -> str:
     """The text with every blank, control and invisible character shown as a glyph.
 
     Spaces become ``·``, newlines ``↵``, tabs ``⇥``, other control characters their Unicode control
-    picture; what has no picture becomes its code point (``⟨U+200D⟩``). A combining mark with
-    nothing before it gets a dotted circle.
+    picture; what has no picture becomes its name or code point (``⟨ZWJ⟩``, ``⟨U+E000⟩``), and so
+    does what terminals draw in different widths (skin tones, halves of flags). A combining mark
+    with no letter before it gets a dotted circle.
     """
     if text.isascii() and text.isprintable():
         return text.replace(" ", SPACE)
     shown: list[str] = []
-    for place, character in enumerate(text):
-        shown.append(_glyph(character, first=place == 0))
+    bare = True
+    for character in text:
+        glyph = _glyph(character, bare=bare)
+        bare = glyph != character and not glyph.startswith(characters.CARRIER)
+        shown.append(glyph)
     return "".join(shown)
 
 
@@ -100,13 +97,13 @@ def fit(text: str, cells: int) -> str:
     return kept + ELLIPSIS + " " * (cells - 1 - width(kept))
 
 
-@lru_cache(maxsize=4096)
-def _glyph(character: str, *, first: bool) -> str:
+@lru_cache(maxsize=16384)
+def _glyph(character: str, *, bare: bool) -> str:
+    """How one character is shown; ``bare`` where no letter stands before it."""
     if character in _GLYPHS:
         return _GLYPHS[character]
-    category = unicodedata.category(character)
-    if character in _TAKEN or category in _INVISIBLE or character in _VARIATION_SELECTORS:
-        return f"⟨U+{ord(character):02X}⟩"
-    if category in _COMBINING and first:
-        return f"◌{character}"
+    if character in _TAKEN or characters.has_no_glyph(character):
+        return f"⟨{characters.name(character)}⟩"
+    if bare and characters.takes_no_cell(character):
+        return f"{characters.CARRIER}{character}"
     return character
