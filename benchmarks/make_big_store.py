@@ -1,10 +1,12 @@
 """Make a big database of made-up results, to see how lists and queries scale.
 
-    python benchmarks/make_big_store.py big.duckdb --probes 1000000 --tokens 10
+    python -m benchmarks.make_big_store big.duckdb --probes 1000000 --tokens 10
 
 The rows are random but shaped like a real run: four formats, text answers that disagree with the
-first token, refusals, samples, and with ``--tokens`` that many written tokens a probe with their
-twenty likeliest alternatives.
+first token, refusals, a greedy text and samples, scored options and spellings, and with
+``--tokens`` that many written tokens a probe, half of them greedy and half of the first sample,
+each with its twenty likeliest alternatives. A million probes with ten tokens take about three
+minutes and two gigabytes.
 """
 
 from __future__ import annotations
@@ -80,19 +82,52 @@ SELECT
 FROM range($first, $last) t(i)
 """
 
+CONTINUATIONS = """
+INSERT INTO continuations
+SELECT
+    1 + i,
+    chr(65 + k::INTEGER),
+    'text',
+    'option ' || chr(65 + k::INTEGER) || ' of ' || i // 4,
+    [pick($vocabulary, i // 4, place) FOR place IN range(k, k + 3)],
+    [-pick(90000, i, place) / 1e4 FOR place IN range(3 * k, 3 * k + 3)] AS logprobs,
+    list_sum(logprobs),
+    3,
+    18,
+    18,
+    false,
+    NULL
+FROM range($first, $last) t(i), range(4) u(k)
+ORDER BY i, k
+"""
+
+SPELLINGS = """
+INSERT INTO spellings
+SELECT
+    1 + i,
+    chr(65 + k::INTEGER // 2),
+    repeat(' ', k % 2) || chr(65 + k::INTEGER // 2),
+    100 + k,
+    true,
+    -12 * random()
+FROM range($first, $last) t(i), range(8) u(k)
+ORDER BY i, k
+"""
+
 GENERATIONS = """
 INSERT INTO generations
 SELECT
     1 + i,
-    0,
-    'greedy',
-    'The answer is ' || chr(65 + pick(5, i, 0)) || ', because ' || md5(i::VARCHAR),
-    $tokens,
+    k,
+    ['greedy', 'sample'][1 + k],
+    'The answer is ' || chr(65 + pick(5, i, k)) || ', because ' || md5(i::VARCHAR),
+    $tokens // 2,
     'stop',
     NULL,
     NULL,
     random() / 10
-FROM range($first, $last) t(i)
+FROM range($first, $last) t(i), range(2) u(k)
+ORDER BY i, k
 """
 
 READINGS = """
@@ -144,6 +179,7 @@ SELECT
     CASE WHEN k % 2 = 1 THEN round(5 * random(), 4) END,
     round(4 * random(), 4)
 FROM range($first, $last) t(i), range($tokens) u(k)
+ORDER BY i, k % 2, k // 2
 """
 
 
@@ -173,7 +209,9 @@ def make_big_store(path: Path, probes: int, tokens: int) -> None:
 
 def _fill(connection: duckdb.DuckDBPyConnection, first: int, last: int, tokens: int) -> None:
     values = {"first": first, "last": last, "tokens": tokens, "vocabulary": VOCABULARY}
-    for statement in (QUESTIONS, PROBES, GENERATIONS, READINGS, POSITIONS):
+    for statement in (
+        QUESTIONS, PROBES, CONTINUATIONS, SPELLINGS, GENERATIONS, READINGS, POSITIONS
+    ):
         used = {name: value for name, value in values.items() if f"${name}" in statement}
         connection.execute(statement, used)
     fill_outcomes(connection, first + 1, last)

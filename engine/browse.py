@@ -164,14 +164,18 @@ def list_ids(
 def flag_counts(store: Store, run_id: int, condition: str = "") -> dict[str, int]:
     """How many of a run's probes have each flag; ``all`` counts them all.
 
+    A flag that was recorded of none of them is left out: nobody knows how many have it.
+
     Raises:
         StoreError: The condition is not understood; the sentence says why.
     """
-    counts = ", ".join(f"coalesce(count_if({name}), 0)" for name in FLAG_NAMES)
+    # The sum of a flag that is NULL everywhere is NULL.
+    counts = ", ".join(f"sum({name}::INTEGER)" for name in FLAG_NAMES)
     query = f"SELECT count(*), {counts} FROM listing WHERE {_where(run_id, condition)}"
     with reading(store.reader(), query) as result:
-        (row,) = result.fetchall()
-    return dict(zip(("all", *FLAG_NAMES), row, strict=True))
+        ((rows, *found),) = result.fetchall()
+    known = zip(FLAG_NAMES, found, strict=True)
+    return {"all": rows} | {name: int(count) for name, count in known if count is not None}
 
 
 def flagged_mask(store: Store, run_id: int, flag: str, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -182,6 +186,14 @@ def flagged_mask(store: Store, run_id: int, flag: str, ids: NDArray[np.int32]) -
     lookup = np.zeros(max(ids.max(initial=0), flagged.max(initial=0)) + 1, dtype=np.bool_)
     lookup[flagged] = True
     return lookup[ids]
+
+
+def with_flag(store: Store, ids: Iterable[int], flag: str) -> set[int]:
+    """Which of some probes, of any runs, have a flag."""
+    listed = ", ".join(str(int(probe_id)) for probe_id in ids)
+    query = f"SELECT probe_id FROM listing WHERE {flag} AND probe_id IN ({listed})"
+    with reading(store.reader(), query) as result:
+        return {probe_id for (probe_id,) in result.fetchall()}
 
 
 def list_rows(store: Store, ids: Iterable[int]) -> list[ListRow]:

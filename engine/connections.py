@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
@@ -14,6 +15,13 @@ from engine.errors import StoreError
 
 PATIENCE = 2.0
 """Seconds that an interrupted query gets to end."""
+
+
+class Closeable(Protocol):
+    """What can be closed, by any thread."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class Connections:
@@ -59,18 +67,44 @@ class Connections:
         found: duckdb.DuckDBPyConnection = cursor
         return found
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A new cursor, for whoever keeps results open; close it after use.
+
+        Raises:
+            StoreError: The file is closed.
+        """
+        with self._lock:
+            self.check_open()
+            cursor = self._root.cursor()
+            self._cursors.add(cursor)
+        return cursor
+
+    def close_before(self, holder: Closeable) -> None:
+        """Close something before the file is: what holds rows of it that are still to come."""
+        self._holders.add(holder)
+
+    @property
+    def epoch(self) -> int:
+        """Changes when the file is opened anew, which closes every cursor there was."""
+        return self._epoch
+
     def check_open(self) -> None:
         """Raise a StoreError where the file is closed."""
         if not self._open:
             raise StoreError(f"{self._path} is closed.", "Open it again.")
 
-    def reopen(self) -> None:
-        """Begin anew after an error that DuckDB can't go on from.
+    def reopen(self, connect: Callable[[], duckdb.DuckDBPyConnection] | None = None) -> None:
+        """Begin anew: after an error that DuckDB can't go on from, or with other settings.
+
+        Args:
+            connect: Opens the file from now on; None opens it as before.
 
         Raises:
             StoreError: The file can't be opened again; it is closed now.
         """
         with self._lock:
+            self.check_open()
+            self._connect = connect or self._connect
             self._end()
             self._begin()
 
@@ -85,12 +119,15 @@ class Connections:
         self._root = self._connect()
         self.writer = self._root.cursor()
         self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._holders: weakref.WeakSet[Closeable] = weakref.WeakSet()
         self._epoch += 1
         self._open = True
 
     def _end(self) -> None:
         self._open = False
         self._epoch += 1
+        for holder in [*self._holders]:
+            holder.close()
         for cursor in [*self._cursors]:
             _close(cursor)
         self.writer.close()
@@ -101,9 +138,11 @@ def _close(cursor: duckdb.DuckDBPyConnection) -> None:
     """Close a cursor that another thread may be using."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        cursor.interrupt()
         try:
+            cursor.interrupt()
             cursor.close()
+        except duckdb.ConnectionException:  # closed already
+            return
         except duckdb.Error:
             time.sleep(0.005)
         else:

@@ -141,10 +141,37 @@ def fill_outcomes(connection: duckdb.DuckDBPyConnection, first: int, last: int) 
     return int(filled)
 
 
+def refresh_outcomes(connection: duckdb.DuckDBPyConnection, place: str) -> None:
+    """Make ``outcomes`` anew from the other tables, in steps.
+
+    Args:
+        connection: In a transaction that may write to the database.
+        place: Database and schema, as SQL.
+    """
+    outcomes, probes = f"{place}.outcomes", f"{place}.probes"
+    connection.execute(
+        f"DELETE FROM {outcomes} WHERE probe_id NOT IN (SELECT probe_id FROM {probes})"
+    )
+    ((last,),) = connection.execute(f"SELECT coalesce(max(probe_id), 0) FROM {probes}").fetchall()
+    for first in range(1, last + 1, CHUNK):
+        connection.execute(
+            f"INSERT OR REPLACE INTO {outcomes} FROM {place}.outcome_rows "
+            "WHERE probe_id BETWEEN ? AND ? ORDER BY probe_id",
+            [first, first + CHUNK - 1],
+        )
+
+
 @cache
 def definitions() -> str:
     """Hash of everything that decides what ``outcomes`` and the views hold."""
     return hashlib.blake2b(_views().encode(), digest_size=8).hexdigest()
+
+
+@cache
+def relations() -> frozenset[str]:
+    """Names of all tables and views."""
+    found = _TABLE.finditer(_read("schema.sql") + _views())
+    return frozenset({"outcomes", *(each[2] for each in found)})
 
 
 def _found_version(connection: duckdb.DuckDBPyConnection, path: str) -> int | None:

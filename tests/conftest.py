@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.actions.covering import pytest_runtest_call as pytest_runtest_call
+
 if TYPE_CHECKING:
     from tui.app import ExplorerApp
 

@@ -73,5 +73,7 @@ def test_one_action_may_have_several_keys() -> None:
     assert [binding.key for binding in down.bindings] == ["down", "j"]
 
 
-def test_an_action_without_keys_makes_no_binding() -> None:
-    assert Action("app", "x", "", "x", "X.").bindings == []
+def test_an_action_without_keys_is_bound_to_what_no_key_sends() -> None:
+    (binding,) = Action("app", "x", "", "x", "X.").bindings
+    assert binding.id == "app.x"
+    assert " " in binding.key

@@ -16,6 +16,7 @@ from engine.errors import StoreError
 from engine.flags import FLAGS
 from engine.runs import RunProgress
 from engine.store import open_store
+from tests.actions.covering import covers
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.actions import in_scope
 from tui.app import ExplorerApp, run_explorer
@@ -51,6 +52,7 @@ async def test_help_lists_every_key_of_what_has_the_focus(explorer: ExplorerApp)
         assert len(found[-1].keys) == len(FLAGS)
 
 
+@covers("app.help", "help.close")
 async def test_question_mark_opens_help_and_escape_closes_it(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=LARGE) as pilot:
         await settle(pilot)
@@ -65,6 +67,7 @@ async def test_question_mark_opens_help_and_escape_closes_it(explorer: ExplorerA
         assert explorer.return_code is None
 
 
+@covers("app.help_anywhere")
 async def test_f1_explains_the_filter_where_a_question_mark_is_a_letter(
     explorer: ExplorerApp,
 ) -> None:
@@ -106,13 +109,14 @@ async def test_the_palette_offers_what_can_be_done_now(explorer: ExplorerApp) ->
         await until(pilot, lambda: "Change the theme" in text_of(explorer))
         shown = text_of(explorer)
         for action in (*in_scope("app"), *in_scope("questions"), *in_scope("grid")):
-            offered = action.palette and action.name not in ("cancel_run", "clear_filter")
-            if offered:
+            refused = ("cancel_run", "clear_filter", "outer_line_back", "outer_line_on")
+            if action.palette and action.name not in refused:
                 assert action.title[1:] in shown
                 assert action.help[:30] in shown
         assert "Cancel the run" not in shown
 
 
+@covers("app.command_palette", "grid.last")
 async def test_a_command_of_the_palette_is_carried_out(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=LARGE) as pilot:
         await settle(pilot)
@@ -127,6 +131,7 @@ async def test_a_command_of_the_palette_is_carried_out(explorer: ExplorerApp) ->
         assert explorer.session.query.sort is not None
 
 
+@covers("app.change_theme")
 async def test_themes_are_changed_from_the_palette(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=LARGE) as pilot:
         await settle(pilot)
@@ -143,6 +148,7 @@ async def test_themes_are_changed_from_the_palette(explorer: ExplorerApp) -> Non
 # Pictures
 
 
+@covers("app.save_screen")
 async def test_f12_saves_a_picture_and_says_where(
     explorer: ExplorerApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +181,13 @@ async def test_a_picture_that_cannot_be_saved_is_told(
 # Leaving
 
 
-@pytest.mark.parametrize("key", ["q", "ctrl+q"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("q", marks=covers("app.leave")),
+        pytest.param("ctrl+q", marks=covers("app.leave_at_once")),
+    ],
+)
 async def test_q_leaves(explorer: ExplorerApp, key: str) -> None:
     async with explorer.run_test(size=SMALL) as pilot:
         await settle(pilot)
@@ -183,7 +195,15 @@ async def test_q_leaves(explorer: ExplorerApp, key: str) -> None:
     assert explorer.return_value == 0
 
 
-@pytest.mark.parametrize(("key", "stays"), [("n", True), ("escape", True), ("y", False)])
+@covers("app.leave")
+@pytest.mark.parametrize(
+    ("key", "stays"),
+    [
+        pytest.param("n", True, marks=covers("leave.close")),
+        pytest.param("escape", True, marks=covers("leave.close")),
+        pytest.param("y", False, marks=covers("leave.confirm")),
+    ],
+)
 async def test_q_asks_while_a_run_is_going(explorer: ExplorerApp, key: str, stays: bool) -> None:
     async with explorer.run_test(size=SMALL) as pilot:
         await settle(pilot)

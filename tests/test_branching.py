@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.protocol import Loading, Wrote
+from tests.actions.covering import covers
 from tests.question_driver import Driver, opened
 from tests.question_views import (
     VOCABULARY,
@@ -150,6 +151,7 @@ async def test_a_written_token_in_the_middle_is_passed_both_ways() -> None:
 # Branching
 
 
+@covers("question.branch")
 async def test_b_takes_the_alternative_at_the_cursor() -> None:
     async with opened() as driver:
         ids = greedy_of(make_view(0)).positions
@@ -279,6 +281,7 @@ async def test_a_branch_made_from_the_list_of_samples_is_shown() -> None:
 # Extra samples
 
 
+@covers("question.more_samples")
 async def test_plus_asks_for_eight_more_samples() -> None:
     async with opened() as driver:
         await driver.press("+")
@@ -381,6 +384,7 @@ async def test_a_question_without_branches_falls_back_to_its_samples() -> None:
 # The tree
 
 
+@covers("question.toggle_tree")
 @pytest.mark.parametrize("size", [SMALL, (160, 45)])
 async def test_the_tree_takes_the_place_of_prompt_and_readings(size: tuple[int, int]) -> None:
     async with opened([grown(make_view(0))], size=size) as driver:
@@ -444,6 +448,7 @@ async def test_a_probe_without_texts_has_an_empty_tree() -> None:
 # Taking back
 
 
+@covers("question.close")
 async def test_escape_takes_back_what_is_asked_before_it_leaves() -> None:
     async with opened() as driver:
         await driver.press("+", "escape")

@@ -124,13 +124,19 @@ def test_a_bad_condition_is_said_and_changes_nothing(
     assert ask(store, "SELECT count(*) FROM marks") == [(1,)]
 
 
+def _recorded(store: Store, flag: str) -> bool:
+    return ask(store, f"SELECT count({flag}) > 0 FROM outcomes") == [(True,)]
+
+
 def test_counts_agree_with_the_ids_of_every_flag(store: Store) -> None:
     for condition in ("", "format = 'high'"):
         counts = flag_counts(store, 1, condition)
-        assert list(counts) == ["all", *FLAG_NAMES]
+        recorded = [name for name in FLAG_NAMES if _recorded(store, name)]
+        assert list(counts) == ["all", *recorded]
+        assert len(recorded) < len(FLAG_NAMES)
         for name in FLAG_NAMES:
             ids = list_ids(store, 1, condition=condition, flag=name)
-            assert len(ids) == counts[name]
+            assert len(ids) == counts.get(name, 0)
             assert all(name in row.flags for row in list_rows(store, ids))
     common = ("mismatch", "same_but_not_first", "refusal", "several", "truncated", "wrong")
     assert all(flag_counts(store, 1)[name] > 0 for name in common)

@@ -10,6 +10,7 @@ from textual.widgets import TextArea
 
 from engine.errors import LogitscopeError
 from engine.protocol import FirstToken, Loading, Wrote
+from tests.actions.covering import covers
 from tests.question_driver import Driver, opened
 from tests.question_views import VOCABULARY, distribution, edited_answer, make_view
 from tests.screen_help import LARGE, SMALL, until
@@ -107,6 +108,7 @@ async def test_the_whole_prompt_is_there_and_the_cursor_at_its_end(size: tuple[i
         assert driver.session.asking.asked == []
 
 
+@covers("question.edit")
 async def test_the_model_is_asked_once_when_typing_pauses() -> None:
     async with opened() as driver:
         await edit(driver)
@@ -162,6 +164,7 @@ async def test_typing_on_asks_again_and_what_is_late_is_not_shown() -> None:
         assert "Sure!·A" in table(driver)
 
 
+@covers("edit.reset")
 async def test_back_at_the_stored_prompt_its_answers_stand_alone() -> None:
     async with opened() as driver:
         await edit(driver)
@@ -190,6 +193,7 @@ async def test_what_cannot_be_asked_is_said_beside_the_prompt() -> None:
 # Keeping and leaving
 
 
+@covers("edit.keep")
 async def test_an_answer_is_kept_once() -> None:
     async with opened() as driver:
         await edit(driver)
@@ -215,6 +219,7 @@ async def test_only_an_answer_to_what_is_there_can_be_kept() -> None:
         assert driver.session.kept == []
 
 
+@covers("edit.close")
 async def test_escape_takes_back_what_is_asked_and_leaves() -> None:
     async with opened() as driver:
         await edit(driver)

@@ -19,6 +19,7 @@ from engine.formats.writing import format_toml
 from engine.records import ProbeSettings
 from engine.runs import execute, plan_run, stored_plan
 from engine.store import open_store
+from tests.actions.covering import covers
 from tests.fake_worker import fake_command
 from tests.lab_driver import Bench, Open, open_lab, record
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
@@ -62,6 +63,7 @@ def changed(text: str, old: str = "Answer:", new: str = "Reply:") -> str:
 # What is shown
 
 
+@covers("questions.lab")
 @pytest.mark.parametrize("size", [SMALL, LARGE, (160, 45)])
 async def test_it_opens_on_the_format_that_was_asked(opened: Open, size: tuple[int, int]) -> None:
     async with opened(size=size) as bench:
@@ -165,6 +167,7 @@ async def test_a_setting_changes_the_text(opened: Open) -> None:
 # Baselines and other formats
 
 
+@covers("lab.choose_format")
 async def test_another_format_is_taken_and_given_back(opened: Open) -> None:
     async with opened() as bench:
         before = bench.editor.text
@@ -200,6 +203,7 @@ async def test_an_unknown_format_is_refused(opened: Open) -> None:
         assert 'example_letter = "B"' in bench.editor.text
 
 
+@covers("lab.rebase", "lab.reset")
 async def test_the_baseline_can_be_what_there_is_now(opened: Open) -> None:
     async with opened() as bench:
         await bench.write(changed(bench.editor.text))
@@ -214,6 +218,7 @@ async def test_the_baseline_can_be_what_there_is_now(opened: Open) -> None:
         assert "Reply:" in bench.editor.text
 
 
+@covers("lab.toggle_diff", "lab.toggle_tokens")
 async def test_the_difference_of_the_prompts(opened: Open) -> None:
     async with opened() as bench:
         tokens, diff = bench.lab.query_one(RenderedPromptView), bench.lab.query_one(PromptDiffView)
@@ -230,6 +235,7 @@ async def test_the_difference_of_the_prompts(opened: Open) -> None:
 # Files
 
 
+@covers("lab.save", "lab.close")
 async def test_saving_and_leaving(opened: Open, tmp_path: Path) -> None:
     async with opened() as bench:
         await bench.write(changed(bench.editor.text))
@@ -266,6 +272,7 @@ async def test_other_files_are_not_written_over_unasked(opened: Open, tmp_path: 
         assert (tmp_path / "high.toml").read_text() == bench.editor.text
 
 
+@covers("save.close")
 @pytest.mark.parametrize(
     ("path", "sentence"), [("x.txt", "ends in .toml"), ("no/such/x.toml", "can't be written")]
 )
@@ -295,6 +302,7 @@ async def test_a_file_saved_elsewhere_is_followed(opened: Open, tmp_path: Path) 
         assert bench.asked[-1].format.user.endswith("Reply:")
 
 
+@covers("lab.open_editor")
 async def test_an_editor_needs_a_terminal(opened: Open) -> None:
     """Without one the lab says which file to open."""
     async with opened() as bench:
@@ -320,6 +328,7 @@ def test_the_users_editor_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         run_editor(path)
 
 
+@covers("lab.start_run")
 async def test_a_run_starts_from_the_saved_file(opened: Open) -> None:
     async with opened() as bench:
         await bench.write(changed(bench.editor.text))
@@ -345,6 +354,7 @@ async def test_a_pinned_question_opens(opened: Open) -> None:
         await bench.to(LabScreen)
 
 
+@covers("lab.next_pane")
 async def test_a_narrow_screen_shows_one_pane_at_a_time(opened: Open) -> None:
     async with opened(size=SMALL) as bench:
         seen = []
@@ -380,6 +390,7 @@ async def test_without_a_model_the_stored_answers_are_shown(recorded: Path, tmp_
 # Sweeps
 
 
+@covers("lab.sweep")
 async def test_a_sweep_is_stored_and_its_table_opens(opened: Open) -> None:
     async with opened() as bench:
         await bench.pilot.press("f8")
@@ -420,6 +431,7 @@ async def test_a_sweep_of_the_sampler_takes_a_run_a_value(
         assert [plan.settings.sampler.temperature for plan in plans] == [0, 1]
 
 
+@covers("sweep.close")
 async def test_a_sweep_that_can_not_be_says_why(opened: Open) -> None:
     async with opened() as bench:
         await bench.pilot.press("f8")

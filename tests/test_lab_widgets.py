@@ -23,6 +23,7 @@ from engine.formats.writing import format_toml
 from engine.lab_figures import Delta, LabAnswer, deltas
 from engine.prompt_diff import Change, diff
 from engine.rendered import PromptWarning
+from tests.actions.covering import covers
 from tests.lab_views import CHAT, RAW, made_prompt
 from tui.format_settings import Setting
 from tui.format_text import parts
@@ -173,6 +174,7 @@ async def test_highlights_lie_on_their_words_behind_wide_characters() -> None:
             assert "".join(shown) == word
 
 
+@covers("format_editor.undo", "format_editor.redo")
 async def test_typing_undo_and_redo() -> None:
     editor = FormatEditor("a = 1\n")
     async with PartsApp(editor).run_test(size=SMALL) as pilot:
@@ -240,6 +242,7 @@ async def go_to(pilot: Pilot[Any], key: str) -> None:
     await pilot.press(*["up"] * rows.cursor, *["down"] * place)
 
 
+@covers("rows.up", "rows.down")
 async def test_enter_switches_and_cycles() -> None:
     app = PartsApp(FormatForm())
     async with app.run_test(size=SMALL) as pilot:
@@ -253,14 +256,13 @@ async def test_enter_switches_and_cycles() -> None:
         assert any(re.search(r"▸ too_long +‹ drop-shots ›", line) for line in app.lines)
 
 
+@covers("form.next_value", "form.previous_value")
 async def test_steps_in_both_directions() -> None:
     app = PartsApp(FormatForm())
     async with app.run_test(size=SMALL) as pilot:
-        form = await with_form(pilot)
+        await with_form(pilot)
         await go_to(pilot, "shots")
-        form.action_step(1)
-        form.action_step(1)
-        form.action_step(-1)
+        await pilot.press("right", "space", "left")
         await pilot.pause()
         assert app.told == [("shots", 1), ("shots", 2), ("shots", 1)]
 
@@ -282,6 +284,7 @@ async def test_a_text_is_typed_over_its_row() -> None:
         assert app.focused is app.query_one(SettingRows)
 
 
+@covers("form.leave")
 async def test_what_is_typed_can_be_left_and_stays_while_the_format_is_shown_anew() -> None:
     app = PartsApp(FormatForm())
     async with app.run_test(size=SMALL) as pilot:
@@ -290,7 +293,7 @@ async def test_what_is_typed_can_be_left_and_stays_while_the_format_is_shown_ane
         await pilot.press("enter", "x")
         form.show(load_format("low"))
         assert app.query_one(Input).value == "autox"
-        form.action_leave()
+        await pilot.press("escape")
         await pilot.pause()
         assert app.told == []
         assert not app.query_one(Input).display

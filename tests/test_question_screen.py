@@ -10,6 +10,7 @@ from textual.widgets import TextArea
 
 from engine import browse
 from engine.protocol import FirstToken, Loading, Note, Wrote
+from tests.actions.covering import covers
 from tests.question_driver import Driver, opened
 from tests.question_views import (
     VOCABULARY,
@@ -212,6 +213,7 @@ async def test_a_terminal_that_grows_and_shrinks() -> None:
 # Keys: the list
 
 
+@covers("question.next_question", "question.previous_question")
 async def test_next_and_previous_question_keep_the_view() -> None:
     async with opened() as driver:
         await driver.press("p", "s", "j")
@@ -224,6 +226,7 @@ async def test_next_and_previous_question_keep_the_view() -> None:
         assert driver.notices[-1] == "This is the first question of the list."
 
 
+@covers("question.next_flagged", "question.previous_flagged")
 async def test_next_and_previous_flagged() -> None:
     async with opened() as driver:
         await driver.press("n")
@@ -243,6 +246,14 @@ async def test_escape_goes_back() -> None:
 # Keys: the cursor
 
 
+@covers(
+    "question.next_token",
+    "question.previous_token",
+    "question.first_position",
+    "question.last_token",
+    "question.ten_on",
+    "question.ten_back",
+)
 async def test_one_cursor_for_both_strips() -> None:
     async with opened() as driver:
         await driver.press("right", "right")
@@ -281,6 +292,7 @@ async def test_a_click_moves_the_cursor_and_the_focus() -> None:
         assert "sample 1, token 2 of 7" in driver.text
 
 
+@covers("strip.down", "strip.up")
 async def test_up_and_down_move_by_lines() -> None:
     async with opened(size=SMALL) as driver:
         await driver.press("down")
@@ -289,6 +301,7 @@ async def test_up_and_down_move_by_lines() -> None:
         assert driver.cursors == (0, 0)
 
 
+@covers("question.next_divergence")
 async def test_next_divergence_goes_through_the_samples() -> None:
     async with opened() as driver:
         seen = []
@@ -311,6 +324,7 @@ async def test_no_divergence_is_said() -> None:
         assert driver.notices == ["No sample differs from the greedy text."]
 
 
+@covers("question.next_surprising")
 async def test_next_surprising_follows_the_strip_with_the_focus() -> None:
     async with opened() as driver:
         driver.part(TokenStrip, "#sample").focus()
@@ -330,6 +344,7 @@ async def test_next_surprising_follows_the_strip_with_the_focus() -> None:
 # Keys: samples, panes
 
 
+@covers("question.next_sample", "question.previous_sample")
 async def test_next_and_previous_sample() -> None:
     async with opened() as driver:
         await driver.press("s")
@@ -341,6 +356,7 @@ async def test_next_and_previous_sample() -> None:
         assert driver.title("#sample").startswith("sample 1 of 4")
 
 
+@covers("question.all_samples")
 async def test_all_samples_as_a_list() -> None:
     async with opened() as driver:
         await driver.press("a")
@@ -375,6 +391,7 @@ async def test_enter_on_a_reading_goes_to_what_it_matched() -> None:
         assert driver.cursors == (4, 4)
 
 
+@covers("question.toggle_prompt")
 async def test_the_prompt_as_tokens_with_ids() -> None:
     async with opened() as driver:
         await driver.press("p")
@@ -389,6 +406,7 @@ async def test_the_prompt_as_tokens_with_ids() -> None:
         assert driver.title("#prompt").startswith("prompt · ")
 
 
+@covers("question.toggle_options")
 async def test_labels_take_the_place_of_the_distribution_where_it_is_narrow() -> None:
     async with opened(size=SMALL) as driver:
         await driver.press("l")
@@ -407,6 +425,7 @@ async def test_labels_take_the_focus_where_both_fit() -> None:
         await driver.press("down", "pagedown", "pageup", "up")
 
 
+@covers("question.toggle_bars")
 async def test_bars_can_be_switched() -> None:
     async with opened(size=SMALL) as driver:
         await driver.press("v")
@@ -430,6 +449,7 @@ async def test_pane_rows_can_be_clicked() -> None:
 # Keys: changes
 
 
+@covers("question.mark")
 @pytest.mark.parametrize("key", ["m", "space"])
 async def test_mark(key: str) -> None:
     async with opened() as driver:
@@ -439,6 +459,7 @@ async def test_mark(key: str) -> None:
         assert "★ marked" not in driver.text
 
 
+@covers("question.override")
 async def test_override_is_set_shown_apart_and_taken_back() -> None:
     async with opened() as driver:
         await driver.press("o")
@@ -465,6 +486,7 @@ async def test_an_override_can_be_a_status() -> None:
         assert (override.status, override.label) == ("refusal", None)
 
 
+@covers("override.close")
 @pytest.mark.parametrize("key", ["escape", "o"])
 async def test_leaving_the_override_dialog_changes_nothing(key: str) -> None:
     async with opened() as driver:
@@ -480,6 +502,7 @@ def test_hex_lines() -> None:
     assert hex_lines(b"AB\n\xe4\xbd", 4) == [(0, "41 42 0a e4", "AB.."), (4, "bd", ".")]
 
 
+@covers("question.raw", "raw.close")
 async def test_raw_text_and_bytes_of_the_leading_generation() -> None:
     async with opened([make_view(1)]) as driver:
         await driver.press("x")
@@ -493,6 +516,7 @@ async def test_raw_text_and_bytes_of_the_leading_generation() -> None:
         assert isinstance(driver.app.screen, QuestionScreen)
 
 
+@covers("raw.copy")
 async def test_raw_text_is_copied_exactly(clipboard: list[str]) -> None:
     async with opened([make_view(1)]) as driver:
         await driver.press("x", "y")
@@ -514,6 +538,7 @@ COPIED: dict[str, Callable[[str], bool]] = {
 }
 
 
+@covers("question.copy")
 @pytest.mark.parametrize("selector", COPIED)
 async def test_copy_takes_what_has_the_focus(selector: str, clipboard: list[str]) -> None:
     async with opened() as driver:
@@ -541,6 +566,7 @@ async def test_copy_prefers_the_systems_own_tool(
 # Live
 
 
+@covers("question.rerun")
 async def test_a_rerun_is_shown_while_it_runs() -> None:
     async with opened() as driver:
         first = distribution("live", VOCABULARY[b"A"], 1)

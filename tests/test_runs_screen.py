@@ -17,6 +17,7 @@ from engine.client import WorkerClient
 from engine.followups import Answered
 from engine.protocol import Load, Loading
 from engine.store import open_store
+from tests.actions.covering import covers
 from tests.fake_worker import fake_command
 from tests.sample_store import add_sample_run
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
@@ -146,6 +147,7 @@ async def test_the_list_says_that_answers_will_come(
         assert isinstance(app.focused, ResultGrid)
 
 
+@covers("questions.start_run", "start.close")
 async def test_the_form_starts_with_what_the_shown_run_used(
     explorers: MakeExplorer, questions: Path
 ) -> None:
@@ -246,6 +248,7 @@ async def test_what_a_run_has_to_say_is_told(explorers: MakeExplorer, questions:
 # Cancel and resume
 
 
+@covers("questions.cancel_run", "questions.pick_run", "runs.resume")
 async def test_c_cancels_at_once_and_the_run_can_go_on(
     explorers: MakeExplorer, questions: Path
 ) -> None:
@@ -279,6 +282,7 @@ async def test_c_cancels_at_once_and_the_run_can_go_on(
         assert rows.fetchall() == [(48, 1)]
 
 
+@covers("runs.cancel_run")
 async def test_a_run_is_watched_and_cancelled_from_the_list_of_runs(
     explorers: MakeExplorer, questions: Path
 ) -> None:

@@ -22,6 +22,7 @@ from engine.store import open_store
 from engine.studies import STUDIES, Report, Scope, Study
 from engine.studies.mismatch import mismatch_report
 from engine.studies.report import Column, Plot, Row, Series, Table
+from tests.actions.covering import covers
 from tests.sample_store import add_sample_run
 from tests.screen_help import SMALL, settle, text_of, until
 from tui import clipboard
@@ -142,6 +143,7 @@ def told(app: ExplorerApp) -> list[str]:
 # Runs and studies
 
 
+@covers("questions.studies", "runs.close")
 async def test_p_opens_the_runs_and_s_the_studies(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=SMALL) as pilot:
         await settle(pilot)
@@ -165,6 +167,7 @@ async def test_every_study_is_listed_with_what_it_answers(explorer: ExplorerApp)
                 await press(pilot, "down")
 
 
+@covers("runs.studies")
 async def test_s_and_tab_go_between_runs_and_studies(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=SMALL) as pilot:
         await settle(pilot)
@@ -174,6 +177,15 @@ async def test_s_and_tab_go_between_runs_and_studies(explorer: ExplorerApp) -> N
             assert isinstance(explorer.focused, focused)
 
 
+@covers(
+    "runs.study",
+    "runs.study_2",
+    "runs.study_3",
+    "runs.study_4",
+    "runs.study_5",
+    "rows.choose",
+    "study.close",
+)
 async def test_enter_and_numbers_open_studies(
     explorer: ExplorerApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +205,7 @@ async def test_enter_and_numbers_open_studies(
             assert explorer.screen.query_one(StudyList).cursor == place
 
 
+@covers("runs.mark")
 async def test_marks_choose_the_runs_of_a_study(explorer_of_two: ExplorerApp) -> None:
     app = explorer_of_two
     async with app.run_test(size=SMALL) as pilot:
@@ -211,6 +224,7 @@ async def test_marks_choose_the_runs_of_a_study(explorer_of_two: ExplorerApp) ->
         assert app.session.studying.marked == [1]
 
 
+@covers("runs.mark_all")
 async def test_a_marks_every_run_and_takes_all_marks_away(explorer_of_two: ExplorerApp) -> None:
     app = explorer_of_two
     async with app.run_test(size=SMALL) as pilot:
@@ -221,6 +235,7 @@ async def test_a_marks_every_run_and_takes_all_marks_away(explorer_of_two: Explo
         assert app.session.studying.marked == []
 
 
+@covers("runs.study_6")
 async def test_two_runs_are_compared_without_marks_where_there_are_two(
     explorer_of_two: ExplorerApp,
 ) -> None:
@@ -269,6 +284,7 @@ async def test_the_tables_are_those_of_the_report(explorer: ExplorerApp) -> None
                 assert any(all(cell in line for cell in row[:4]) for line in lines), row
 
 
+@covers("study.next_table", "study.previous_table")
 async def test_tab_goes_round_the_tables_and_the_notes(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=WIDE) as pilot:
         await open_study(pilot)
@@ -285,6 +301,18 @@ async def test_tab_goes_round_the_tables_and_the_notes(explorer: ExplorerApp) ->
         assert isinstance(explorer.focused, StudyTable)
 
 
+@covers(
+    "cells.down",
+    "cells.up",
+    "cells.right",
+    "cells.left",
+    "cells.page_down",
+    "cells.page_up",
+    "cells.first_column",
+    "cells.last_column",
+    "cells.first_row",
+    "cells.last_row",
+)
 async def test_the_cursor_goes_everywhere_and_no_further(
     explorer: ExplorerApp, fake: Callable[..., None]
 ) -> None:
@@ -384,6 +412,7 @@ async def to_column(pilot: Pilot[Any], key: str) -> None:
         assert table.cursor != before, f"no column {key}"
 
 
+@covers("cells.choose")
 async def test_enter_shows_the_questions_behind_a_cell(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=SMALL) as pilot:
         await settle(pilot)
@@ -485,6 +514,7 @@ async def test_an_override_behind_a_cell_is_counted_on_the_way_back(explorer: Ex
 # Plots
 
 
+@covers("study.toggle_plot")
 @pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "160x45"])
 async def test_v_shows_table_and_plot_as_there_is_room(
     explorer: ExplorerApp, fake: Callable[..., None], size: tuple[int, int]
@@ -506,6 +536,7 @@ async def test_v_shows_table_and_plot_as_there_is_room(
             await press(pilot, "v")
 
 
+@covers("study.next_plot", "study.previous_plot")
 async def test_p_shows_the_next_plot(explorer: ExplorerApp, fake: Callable[..., None]) -> None:
     fake(lambda cursor, scope: FAKE)
     async with explorer.run_test(size=SMALL) as pilot:
@@ -545,6 +576,7 @@ async def test_a_study_without_plots_offers_none(
 # Options, and the command
 
 
+@covers("study.next_text", "study.next_by")
 async def test_t_and_b_change_what_is_counted_and_the_command(explorer: ExplorerApp) -> None:
     async with explorer.run_test(size=WIDE) as pilot:
         await open_study(pilot)
@@ -581,6 +613,7 @@ async def test_a_study_offers_only_the_options_of_its_command(explorer: Explorer
         assert explorer.screen._scope.by == "order"
 
 
+@covers("study.copy", "study.copy_command")
 async def test_y_copies_the_table_and_capital_y_the_command(
     explorer: ExplorerApp, copied: list[str]
 ) -> None:

@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from engine.spans import tokens_of_span
+from tests.actions.covering import covers
 from tests.question_views import greedy_of, make_view, without_positions
 from tui.alignment import first_divergence, is_surprising, next_surprising
 from tui.widgets.figures import bar, gauge, percent
@@ -25,9 +26,9 @@ from tui.widgets.token_text import fit, visible, visible_bytes, visible_token
         (" Paris", "·Paris"),
         ("a\n\tb\r", "a↵⇥b␍"),
         ("\x1b[31m\x00\x7f", "␛[31m␀␡"),
-        ("a\u00a0b", "a⟨U+A0⟩b"),
-        ("👨\u200d👩", "👨⟨U+200D⟩👩"),
-        ("\u202eabc", "⟨U+202E⟩abc"),
+        ("a\u00a0b", "a⟨NBSP⟩b"),
+        ("👨\u200d👩", "👨⟨ZWJ⟩👩"),
+        ("\u202eabc", "⟨RLO⟩abc"),
         ("e\u0301", "e\u0301"),
         ("\u0301", "◌\u0301"),
         ("你好", "你好"),
@@ -291,6 +292,7 @@ async def test_the_cursor_is_scrolled_to() -> None:
         assert app.strip.token_at(len(last.text.rstrip()) - 1, app.strip.size.height - 1) == 9_999
 
 
+@covers("strip.page_up", "strip.page_down")
 async def test_up_down_and_pages_keep_the_column() -> None:
     async with StripApp(content_of(*["ab"] * 200)).run_test(size=(23, 6)) as pilot:
         app = await paused(pilot)

@@ -102,7 +102,8 @@ def read_logs(kind: str, paths: Sequence[str]) -> list[ImportedRun]:
     known = {each.name: each for each in KINDS}
     if kind not in known:
         raise LogError(
-            f"There is no kind of log called {kind!r}.", f"There are {', '.join(known)}."
+            f"There is no kind of log called {kind!r}.",
+            f"There are {', '.join(known)}; logitscope for what logitscope export made.",
         )
     module = import_module(f"engine.importers.{known[kind].module}")
     importer: Importer = getattr(module, known[kind].function)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Value = str | int | float | bool | tuple[float, float] | None
 """Of a cell; None is "not recorded" or "not defined here", a pair is an interval."""
@@ -79,6 +82,27 @@ class Table(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...]
     note: str = ""
 
+    def to_arrow(self) -> pa.Table:
+        """The table for programs: every value whole, one typed column a key.
+
+        Shares and differences are numbers, never percentages. An interval is two columns, its
+        key with ``_low`` and ``_high``. Values that people are not shown come last.
+        """
+        import pyarrow as pa
+
+        forms = {column.key: column.form for column in self.columns}
+        keys = dict.fromkeys([*forms, *(key for row in self.rows for key in row.cells)])
+        arrays = {}
+        for key in keys:
+            values = [row.cells.get(key) for row in self.rows]
+            if _is_interval(values, forms.get(key)):
+                ends = [value if isinstance(value, tuple) else (None, None) for value in values]
+                for place, end in enumerate(("low", "high")):
+                    arrays[f"{key}_{end}"] = pa.array([pair[place] for pair in ends], pa.float64())
+            else:
+                arrays[key] = _typed(values, forms.get(key))
+        return pa.table(arrays)
+
 
 class Series(msgspec.Struct, frozen=True):
     """Points of a plot that belong together.
@@ -136,6 +160,34 @@ class Report(msgspec.Struct, frozen=True):
     tables: tuple[Table, ...]
     plots: tuple[Plot, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def to_arrow(self) -> dict[str, pa.Table]:
+        """Every table by its name (see :meth:`Table.to_arrow`)."""
+        return {table.name: table.to_arrow() for table in self.tables}
+
+
+def _is_interval(values: list[Value], form: Form | None) -> bool:
+    found = [value for value in values if value is not None]
+    if found:
+        return all(isinstance(value, tuple) for value in found)
+    return form is not None and "interval" in form
+
+
+def _typed(values: list[Value], form: Form | None) -> pa.Array:
+    """Values as the narrowest of flags, whole numbers, numbers and texts that holds them all."""
+    import pyarrow as pa
+
+    found = [value for value in values if value is not None]
+    if form == "text" and not found:
+        return pa.array(values, pa.string())
+    if found and all(isinstance(value, bool) for value in found):
+        return pa.array(values, pa.bool_())
+    if form in ("count", None) and all(isinstance(value, int) for value in found):
+        return pa.array(values, pa.int64())
+    if all(isinstance(value, int | float) for value in found):
+        whole = form == "text" and all(isinstance(value, int) for value in found)
+        return pa.array(values, pa.int64() if whole else pa.float64())
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
 def quoted(text: str) -> str:

@@ -1,0 +1,60 @@
+"""How every screen looks in three sizes and two themes; look at the report before accepting."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.screen_help import settle
+from tests.test_lab_snapshots import CUE, app, recorded
+from tests.test_lab_snapshots import after as in_the_lab
+from tests.test_study_snapshots import after, demo
+from tui.app import ExplorerApp
+
+__all__ = ["app", "demo", "recorded"]
+
+SIZES = pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), (160, 45)], ids=["80x24", "120x40", "160x45"]
+)
+THEMES = pytest.mark.parametrize(
+    "theme", ["textual-dark", "textual-light"], ids=lambda name: name.removeprefix("textual-")
+)
+
+Prepare = Callable[[Pilot[Any]], Awaitable[None]]
+Compare = Callable[..., bool]
+
+SCREENS: dict[str, Prepare] = {
+    "questions": after("down"),
+    "question": after("enter", "d"),
+    "runs": after("p", "space", "s", "down"),
+    "study": after("s", "1", "down", *["right"] * 7),
+}
+
+
+def themed(theme: str, prepare: Prepare) -> Prepare:
+    """Prepare a screen in a theme."""
+
+    async def prepare_in_theme(pilot: Pilot[Any]) -> None:
+        pilot.app.theme = theme
+        await settle(pilot)
+        await prepare(pilot)
+
+    return prepare_in_theme
+
+
+@SIZES
+@THEMES
+@pytest.mark.parametrize("screen", SCREENS)
+def test_screen(
+    demo: ExplorerApp, snap_compare: Compare, screen: str, theme: str, size: tuple[int, int]
+) -> None:
+    assert snap_compare(demo, terminal_size=size, run_before=themed(theme, SCREENS[screen]))
+
+
+@SIZES
+@THEMES
+def test_lab(app: ExplorerApp, snap_compare: Compare, theme: str, size: tuple[int, int]) -> None:
+    assert snap_compare(app, terminal_size=size, run_before=themed(theme, in_the_lab(CUE)))
