@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 BENCHMARKS := probe_vs_lm_eval probe_vs_generate roofline scaling latency
 
-.PHONY: demo test check screenshots bench clean
+.PHONY: demo test check screenshots pages bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/logitscope
@@ -19,6 +19,9 @@ check: $(VENV)/.developed
 
 screenshots: $(VENV)/.developed
 	$(BIN)/python -m docs.make_screenshots
+
+pages: $(VENV)/.developed
+	$(BIN)/python -m docs.make_pages
 
 bench: $(VENV)/.benched
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -6,6 +6,9 @@ actions. A test holds both equal to what they are made from.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +29,13 @@ Times are UTC, logprobs natural logarithms. NULL is "not recorded", never zero.
 
 Begin with **listing**: one row a question, format and option order, with what every reading says
 and which flags are up. The tables below it hold what that was made from.
+"""
+
+_KEYS = """# All keys
+
+Made from the registry of actions by `logitscope config keys --markdown` (`make pages`). The id is
+what [settings](settings.md) name to give an action other keys; `?` shows the same in the explorer,
+for the part that has the focus.
 """
 
 _FIRST = ("listing", "outcomes", "runs", "questions", "probes", "generations", "positions")
@@ -53,9 +63,21 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def keys_page() -> str:
+    """Every action with the keys that it has without settings."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "config", "keys", "--markdown"],
+        env={**os.environ, "LOGITSCOPE_CONFIG": os.devnull},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return _KEYS + "\n" + printed.stdout.strip() + "\n"
+
+
 def pages() -> dict[str, str]:
     """The pages by the names of their files."""
-    return {"schema.md": schema_page()}
+    return {"schema.md": schema_page(), "keys.md": keys_page()}
 
 
 def main() -> None:
