@@ -130,6 +130,9 @@ def explorer(path: Path) -> Terminal:
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "LOGITSCOPE_HOME": str(path.parent),
+        # What was remembered or set on this machine would be measured as well.
+        "LOGITSCOPE_STATE": tempfile.mkdtemp(dir=path.parent),
+        "LOGITSCOPE_CONFIG": str(path.parent / "no-config.toml"),
     }
     return Terminal([str(EXPLORER), str(path)], environment)
 

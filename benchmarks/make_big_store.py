@@ -210,7 +210,13 @@ def make_big_store(path: Path, probes: int, tokens: int) -> None:
 def _fill(connection: duckdb.DuckDBPyConnection, first: int, last: int, tokens: int) -> None:
     values = {"first": first, "last": last, "tokens": tokens, "vocabulary": VOCABULARY}
     for statement in (
-        QUESTIONS, PROBES, CONTINUATIONS, SPELLINGS, GENERATIONS, READINGS, POSITIONS
+        QUESTIONS,
+        PROBES,
+        CONTINUATIONS,
+        SPELLINGS,
+        GENERATIONS,
+        READINGS,
+        POSITIONS,
     ):
         used = {name: value for name, value in values.items() if f"${name}" in statement}
         connection.execute(statement, used)

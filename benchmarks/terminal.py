@@ -32,6 +32,13 @@ KEYS = {
     "escape": b"\x1b",
     "tab": b"\t",
     "ctrl+u": b"\x15",
+    "home": b"\x1b[H",
+    "end": b"\x1b[F",
+    "pagedown": b"\x1b[6~",
+    "f5": b"\x1b[15~",
+    "f6": b"\x1b[17~",
+    "slash": b"/",
+    "full_stop": b".",
 }
 """What a terminal sends for the keys that are no character."""
 
@@ -92,6 +99,20 @@ class Terminal:
         """Seconds of processor time that the program has used so far, without its children."""
         times = self._usage.cpu_times()
         return times.user + times.system
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the program takes, without its children."""
+        return int(self._usage.memory_info().rss)
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that the program has started."""
+        return self._usage.children()
+
+    def kill(self, signal: int) -> None:
+        """Send the program a signal and wait until it has ended."""
+        self._process.send_signal(signal)
+        self._process.wait()
 
     def wait_for(self, pattern: str, patience: float = _PATIENCE) -> str:
         """Wait until the program writes something; each text is found once.

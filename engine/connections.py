@@ -14,7 +14,10 @@ import duckdb
 from engine.errors import StoreError
 
 PATIENCE = 2.0
-"""Seconds that an interrupted query gets to end."""
+"""Seconds that a query gets to end."""
+
+QUIET = 0.05
+"""Seconds without a query after which nobody is taken to be reading."""
 
 
 class Closeable(Protocol):
@@ -96,6 +99,8 @@ class Connections:
     def reopen(self, connect: Callable[[], duckdb.DuckDBPyConnection] | None = None) -> None:
         """Begin anew: after an error that DuckDB can't go on from, or with other settings.
 
+        For other settings whoever reads may finish first; a query that takes long is cut short.
+
         Args:
             connect: Opens the file from now on; None opens it as before.
 
@@ -104,7 +109,11 @@ class Connections:
         """
         with self._lock:
             self.check_open()
-            self._connect = connect or self._connect
+            # From now on whoever asks for a cursor waits for the lock.
+            self._epoch += 1
+            if connect is not None:
+                self._connect = connect
+                self._settle()
             self._end()
             self._begin()
 
@@ -123,6 +132,16 @@ class Connections:
         self._epoch += 1
         self._open = True
 
+    def _settle(self) -> None:
+        """Wait until nobody reads, as far as that can be seen."""
+        deadline = time.monotonic() + PATIENCE
+        quiet_since = time.monotonic()
+        # A cursor is not busy either between a query and the fetching of its rows.
+        while (now := time.monotonic()) < min(deadline, quiet_since + QUIET):
+            if any(map(_busy, [*self._cursors])):
+                quiet_since = now
+            time.sleep(0.005)
+
     def _end(self) -> None:
         self._open = False
         self._epoch += 1
@@ -132,6 +151,17 @@ class Connections:
             _close(cursor)
         self.writer.close()
         self._root.close()
+
+
+def _busy(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether another thread is using a cursor at this moment; disturbs nobody."""
+    try:
+        _ = cursor.description
+    except duckdb.ResourceInUseException:
+        return True
+    except duckdb.Error:
+        return False
+    return False
 
 
 def _close(cursor: duckdb.DuckDBPyConnection) -> None:

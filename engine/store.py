@@ -19,7 +19,7 @@ import msgspec
 
 from engine import schema
 from engine.connections import Closeable, Connections
-from engine.database import MEMORY, connect, limit_memory, lock, write_failure
+from engine.database import MEMORY, connect, limit_memory, lock, trim, write_failure
 from engine.errors import StoreError
 from engine.rows import (
     PROBE_TABLES,
@@ -160,6 +160,14 @@ class Store:
             StoreError: The store is closed.
         """
         return self._connections.reader()
+
+    def trim(self) -> None:
+        """Give back most of the memory that what was read takes; about a millisecond.
+
+        For processes that stay open and small, after they have read something.
+        """
+        with suppress(StoreError, duckdb.ConnectionException):  # closed: everything is given back
+            trim(self.reader())
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A new cursor, for whoever keeps results open; close it after use.

@@ -468,10 +468,17 @@ class FakeSession:
     async def view_async(self, probe_id: int) -> ProbeView:
         return self.views[probe_id]
 
+    def read_ahead(self, *, around: bool = False) -> None:
+        assert around
+
     async def tokens(
         self, run_id: int, ids: list[int]
     ) -> dict[int, tuple[str | None, bytes, bool]]:
         return {token_id: VOCABULARY.entries[token_id] for token_id in ids}
+
+    @property
+    def probe_id(self) -> int:
+        return self.ids[self.position]
 
     def step(self, delta: int) -> int | None:
         return self._move(self.position + delta)

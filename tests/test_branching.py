@@ -483,7 +483,7 @@ async def test_an_answer_to_another_question_is_not_shown() -> None:
     async with opened() as driver:
         await driver.press("+", "j")
         await driver.tell(AskDone(driver.session.last, [5]))
-        assert "question 2 of 5" in driver.text
+        assert "question 2 · row 2 of 5" in driver.text
         assert "● live" not in driver.text
 
 

@@ -70,13 +70,9 @@ def fences(page: Path) -> Iterator[Fence]:
 
 def commands(page: Path) -> list[list[str]]:
     """The words of every logitscope command in the page's blocks."""
-    found = []
-    for fence in fences(page):
-        if fence.language in SHELL:
-            for words in lines_of(fence.text):
-                if words[:1] == ["logitscope"]:
-                    found.append(words[1:])
-    return found
+    blocks = [fence.text for fence in fences(page) if fence.language in SHELL]
+    lines = [words for block in blocks for words in lines_of(block)]
+    return [words[1:] for words in lines if words[:1] == ["logitscope"]]
 
 
 def lines_of(script: str) -> Iterator[list[str]]:

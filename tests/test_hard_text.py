@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pexpect
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -25,10 +28,10 @@ from tests.hard_text import (
     pieces_of,
 )
 from tests.question_driver import opened
-from tests.screen_help import LARGE, SMALL, settle
+from tests.screen_help import DEADLINE, LARGE, SMALL, settle
 from tests.test_preview import ROW
 from tui.app import ExplorerApp
-from tui.characters import RIGHT_TO_LEFT_NOTE, is_right_to_left
+from tui.characters import KEEP_ORDER, REORDER, RIGHT_TO_LEFT_NOTE, is_right_to_left
 from tui.session import Session
 from tui.widgets.flow import Flow
 from tui.widgets.preview import lines_of
@@ -236,3 +239,13 @@ async def test_right_to_left_text_is_said_to_be_in_the_order_written() -> None:
         assert isinstance(question.strips, StripPair)
     async with opened([hard_view([SPECIMENS["chinese"]])], LARGE) as question:
         assert RIGHT_TO_LEFT_NOTE not in question.title("#prompt") + question.title("#greedy")
+
+
+def test_the_terminal_is_told_to_keep_the_order(sample_database: Path) -> None:
+    arguments = ["-m", "tui.cli", str(sample_database)]
+    child = pexpect.spawn(sys.executable, arguments, dimensions=(24, 80), timeout=DEADLINE)
+    child.expect_exact(KEEP_ORDER)
+    child.expect("Questions|question 1")
+    child.send("q")
+    child.expect_exact(REORDER)
+    child.expect(pexpect.EOF)

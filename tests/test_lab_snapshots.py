@@ -66,11 +66,6 @@ def after(edit: Edit | None, *keys: str) -> Callable[[Pilot[Any]], Awaitable[Non
 
 
 @SIZES
-def test_an_edit(app: ExplorerApp, snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(app, terminal_size=size, run_before=after(CUE))
-
-
-@SIZES
 def test_the_difference_of_the_prompts(
     app: ExplorerApp, snap_compare: Compare, size: tuple[int, int]
 ) -> None:
@@ -90,11 +85,6 @@ def test_the_pinned_questions(app: ExplorerApp, snap_compare: Compare) -> None:
 def test_the_settings(app: ExplorerApp, snap_compare: Compare) -> None:
     keys = ("ctrl+t", "ctrl+t", "ctrl+t", "tab", "down", "down")
     assert snap_compare(app, terminal_size=SMALL, run_before=after(None, *keys))
-
-
-def test_on_a_light_screen(app: ExplorerApp, snap_compare: Compare) -> None:
-    app.theme = "textual-light"
-    assert snap_compare(app, terminal_size=WIDE, run_before=after(CUE))
 
 
 def test_without_colour(

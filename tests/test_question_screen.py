@@ -56,7 +56,7 @@ def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_the_header_names_the_question_and_its_flags_in_words() -> None:
     async with opened() as driver:
         header = driver.text.split("\n")[:2]
-        for word in ("question 1 of 5", "astronomy", "format low", "order 0", "gold B Mercury"):
+        for word in ("question 1 · row 1 of 5", "astronomy", "format low", "order 0", "gold B Mercury"):
             assert word in header[0]
         assert "⚑ mismatch" in header[1]
         assert "⚑ low margin" in header[1]
@@ -217,11 +217,11 @@ async def test_a_terminal_that_grows_and_shrinks() -> None:
 async def test_next_and_previous_question_keep_the_view() -> None:
     async with opened() as driver:
         await driver.press("p", "s", "j")
-        assert "question 2 of 5" in driver.text
+        assert "question 2 · row 2 of 5" in driver.text
         assert driver.part(PromptView).as_tokens
         assert driver.title("#sample").startswith("sample 2 of 4")
         await driver.press("k")
-        assert "question 1 of 5" in driver.text
+        assert "question 1 · row 1 of 5" in driver.text
         await driver.press("k")
         assert driver.notices[-1] == "This is the first question of the list."
 
@@ -230,9 +230,9 @@ async def test_next_and_previous_question_keep_the_view() -> None:
 async def test_next_and_previous_flagged() -> None:
     async with opened() as driver:
         await driver.press("n")
-        assert "question 3 of 5" in driver.text
+        assert "question 3 · row 3 of 5" in driver.text
         await driver.press("N")
-        assert "question 1 of 5" in driver.text
+        assert "question 1 · row 1 of 5" in driver.text
         await driver.press("N")
         assert driver.notices[-1] == "No question before this one is flagged mismatch."
 
@@ -650,13 +650,13 @@ async def test_a_rerun_goes_on_while_another_question_is_looked_at() -> None:
         first = distribution("live", VOCABULARY[b"A"], 1)
         await driver.tell(AskSaw(ask, FirstToken(1, 1, first, [-0.1, -3.0, -4.0, -5.0])))
         await driver.tell(AskSaw(ask, Wrote(1, 1, 0, [VOCABULARY[b"B"]])))
-        assert "question 2 of 5" in driver.text
+        assert "question 2 · row 2 of 5" in driver.text
         assert "live" not in driver.title("#greedy")
         await driver.press("k")
         assert driver.title("#greedy") == "greedy · live · 1 token"
         await driver.press("j")
         await driver.tell(AskDone(ask, 3))
-        assert "question 2 of 5" in driver.text
+        assert "question 2 · row 2 of 5" in driver.text
 
 
 async def test_a_failed_rerun_says_why_and_shows_the_stored_probe() -> None:
@@ -679,10 +679,10 @@ async def test_on_a_real_store(tmp_path: Any) -> None:
         await pilot.press("enter")
         await settle(pilot)
         assert isinstance(app.screen, QuestionScreen)
-        assert "question 1 of 12 · astronomy" in text_of(app)
+        assert "question 1 · row 1 of 12 · gold" in text_of(app)
         await pilot.press("j", "j")
         await settle(pilot)
-        assert "question 3 of 12" in text_of(app)
+        assert "row 3 of 12" in text_of(app)
         await pilot.press("m", "o", "down", "enter")
         await settle(pilot)
         assert "★ marked" in text_of(app)

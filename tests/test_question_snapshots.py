@@ -43,22 +43,10 @@ def _shown(pilot: Pilot[Any]) -> bool:
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
-def test_a_question(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(QuestionApp(), terminal_size=size, run_before=after("d"))
-
-
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
 def test_wide_and_broken_characters(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(
         QuestionApp([make_view(1)]), terminal_size=size, run_before=after("right", "s")
     )
-
-
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x45"])
-def test_light(snap_compare: Compare, size: tuple[int, int]) -> None:
-    app = QuestionApp([make_view(2)])
-    app.theme = "textual-light"
-    assert snap_compare(app, terminal_size=size, run_before=after("d", "tab"))
 
 
 def test_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -579,11 +579,6 @@ async def test_nothing_of_a_stored_text_is_taken_for_markup(empty_explorer: Expl
 # Looks
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
-def test_how_it_looks(explorer: ExplorerApp, size: tuple[int, int], snap_compare: Any) -> None:
-    assert snap_compare(explorer, terminal_size=size, run_before=settle)
-
-
 def test_how_a_tab_and_a_filter_look(explorer: ExplorerApp, snap_compare: Any) -> None:
     async def prepare(pilot: Pilot[Any]) -> None:
         await settle(pilot)
@@ -596,14 +591,6 @@ def test_how_a_tab_and_a_filter_look(explorer: ExplorerApp, snap_compare: Any) -
         await press(pilot, "enter")
 
     assert snap_compare(explorer, terminal_size=LARGE, run_before=prepare)
-
-
-def test_how_it_looks_on_a_light_screen(explorer: ExplorerApp, snap_compare: Any) -> None:
-    async def prepare(pilot: Pilot[Any]) -> None:
-        explorer.theme = "textual-light"
-        await settle(pilot)
-
-    assert snap_compare(explorer, terminal_size=SMALL, run_before=prepare)
 
 
 def test_how_it_looks_without_colour(

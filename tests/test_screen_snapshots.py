@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.screen_help import settle
+from tests.screen_help import settle, text_of, until
 from tests.test_lab_snapshots import CUE, app, recorded
 from tests.test_lab_snapshots import after as in_the_lab
 from tests.test_study_snapshots import after, demo
 from tui.app import ExplorerApp
+from tui.screens.sql import SqlScreen
+from tui.widgets.sql_editor import SqlEditor
 
 __all__ = ["app", "demo", "recorded"]
 
@@ -26,9 +28,31 @@ THEMES = pytest.mark.parametrize(
 Prepare = Callable[[Pilot[Any]], Awaitable[None]]
 Compare = Callable[..., bool]
 
+QUERY = """\
+-- Where does the first token say something else than the text?
+SELECT format, order_index, count(*) AS questions,
+       sum(mismatch::INTEGER) AS mismatches, round(avg(entropy), 2) AS entropy
+FROM listing GROUP BY ALL ORDER BY mismatches DESC"""
+
+
+async def sql(pilot: Pilot[Any]) -> None:
+    """Ask the store something and look at the result."""
+    app = pilot.app
+    assert isinstance(app, ExplorerApp)
+    await app.push_screen(SqlScreen(app.session))
+    editor = app.screen.query_one(SqlEditor)
+    editor.cursor_blink = False
+    editor.text = QUERY
+    await pilot.press("f5")
+    await settle(pilot)
+    await until(pilot, lambda: "4 rows" in text_of(app), "the result")
+    await pilot.press("f6", "down", "right")
+
+
 SCREENS: dict[str, Prepare] = {
     "questions": after("down"),
-    "question": after("enter", "d"),
+    "question": after("n", "enter", "d"),
+    "sql": sql,
     "runs": after("p", "space", "s", "down"),
     "study": after("s", "1", "down", *["right"] * 7),
 }
@@ -49,8 +73,14 @@ def themed(theme: str, prepare: Prepare) -> Prepare:
 @THEMES
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen(
-    demo: ExplorerApp, snap_compare: Compare, screen: str, theme: str, size: tuple[int, int]
+    demo: ExplorerApp,
+    snap_compare: Compare,
+    monkeypatch: pytest.MonkeyPatch,
+    screen: str,
+    theme: str,
+    size: tuple[int, int],
 ) -> None:
+    monkeypatch.setattr("tui.screens.sql._seconds", lambda seconds: "9 ms")
     assert snap_compare(demo, terminal_size=size, run_before=themed(theme, SCREENS[screen]))
 
 

@@ -421,4 +421,4 @@ def test_no_statement_takes_more_memory_and_disk_than_it_may(
         assert endless.counted() == "500 of more than 500 rows"
         opened.toggle_mark(1)
         console.close()
-    assert {file.name for file in tmp_path.iterdir()} == {"s.duckdb", "state"}
+    assert {file.name for file in tmp_path.iterdir()} <= {"s.duckdb", "state"}

@@ -52,17 +52,6 @@ def _panes(pilot: Pilot[Any]) -> DOMQuery[Widget]:
 
 
 @SIZES
-def test_runs_and_studies(demo: ExplorerApp, snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(demo, terminal_size=size, run_before=after("p", "space", "s", "down"))
-
-
-@SIZES
-def test_a_table(demo: ExplorerApp, snap_compare: Compare, size: tuple[int, int]) -> None:
-    keys = ("s", "1", "down", *["right"] * 7)
-    assert snap_compare(demo, terminal_size=size, run_before=after(*keys))
-
-
-@SIZES
 def test_bars(demo: ExplorerApp, snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(demo, terminal_size=size, run_before=after("s", "3", "v"))
 

@@ -21,6 +21,7 @@ from engine.errors import StoreError
 from tui import themes
 from tui.actions import bindings
 from tui.announce import announce
+from tui.characters import KEEP_ORDER, REORDER
 from tui.config import Config, read_config
 from tui.events import Noted, Problem, RunEnded, RunProgressed, SessionEvent
 from tui.palette import RegistryCommands
@@ -109,12 +110,21 @@ class ExplorerApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Read the runs once the first frame is out."""
+        self._tell_terminal(KEEP_ORDER)
         self.session.signal.subscribe(self, self._on_session)
         self._restorer.begin()
         self._leave_on_signals()
         self.call_after_refresh(self._read_runs)
         if self.config.troubles:
             self.call_after_refresh(self._tell_troubles)
+
+    def on_unmount(self) -> None:
+        """Leave the terminal as it was."""
+        self._tell_terminal(REORDER)
+
+    def _tell_terminal(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
 
     def _leave_on_signals(self) -> None:
         """A closed window or a kill leaves as ``q`` does: what is remembered is written."""

@@ -25,8 +25,13 @@ UNSEEN = "‥"
 CARRIER = "◌"
 """What carries a combining mark that has no letter before it."""
 
-RIGHT_TO_LEFT_NOTE = "right-to-left, in written order"
+RIGHT_TO_LEFT_NOTE = "RTL as written"
 """Where right-to-left text is shown from left to right: in the order in which it was written."""
+
+KEEP_ORDER, REORDER = "\x1b[8l", "\x1b[8h"
+"""Tell a terminal that draws right-to-left text itself (VTE) to leave every character
+in its cell, and to stop doing so (ECMA-48, bi-directional support mode); others ignore it.
+"""
 
 _NAMES = {
     0xA0: "NBSP", 0xAD: "SHY", 0x34F: "CGJ", 0x61C: "ALM",

@@ -88,9 +88,10 @@ def choose(columns: Sequence[Column], rows: Sequence[Row]) -> Chart:
     times = [place for place, column in enumerate(columns) if is_temporal(column.type)]
     measures = [place for place in numbers if not _identifies(columns[place])] or numbers
     if times and measures:
-        return Chart("line", times[0], measures[0], names[0] if names else None)
+        return Chart("line", times[0], measures[0], _few(names, rows))
     if names and measures:
-        return Chart("bar", names[0], measures[0], _second(names, rows))
+        repeats = len({_name(row[names[0]]) for row in rows}) < len(rows)
+        return Chart("bar", names[0], measures[0], _few(names[1:], rows) if repeats else None)
     if names:
         return Chart("bar", names[0])
     if len(numbers) > 1:
@@ -110,7 +111,7 @@ def of_kind(chart: Chart, kind: Kind, columns: Sequence[Column]) -> Chart:
         x = chart.x if chart.x in numbers else chart.y
         return Chart(kind, x if x in numbers else (numbers or [chart.x])[0], None, chart.series)
     y = chart.y if chart.y is not None else next((n for n in numbers if n != chart.x), None)
-    return Chart(kind, chart.x, y if y is not None else chart.x, chart.series)
+    return Chart(kind, chart.x, y, chart.series)
 
 
 def plotted(chart: Chart, columns: Sequence[Column], rows: Sequence[Row]) -> Drawn:
@@ -261,12 +262,9 @@ def _identifies(column: Column) -> bool:
     return column.name.lower().endswith(("_id", "_index")) or column.name.lower() == "id"
 
 
-def _second(names: Sequence[int], rows: Sequence[Row]) -> int | None:
-    """A further column of few names that tells apart the rows of one name."""
-    first = Counter(_name(row[names[0]]) for row in rows)
-    if max(first.values()) == 1:
-        return None
-    for place in names[1:]:
+def _few(names: Sequence[int], rows: Sequence[Row]) -> int | None:
+    """The first of some columns with no more names than can be told apart."""
+    for place in names:
         if len({_name(row[place]) for row in rows}) <= MOST_SERIES:
             return place
     return None

@@ -28,6 +28,7 @@ from tui.commands import (
     report,
     reread,
     run,
+    serve,
     sql,
     sweep,
     texts,
@@ -81,6 +82,7 @@ def _root(
 
 
 app.command("explore")(explore.explore)
+app.command("serve")(serve.serve)
 app.command("run")(run.run)
 app.command("sweep")(sweep.sweep)
 app.command("probe")(probe.probe)

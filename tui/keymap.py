@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +17,7 @@ Keymap = Mapping[str, str]
 """Action ids and the keys, comma separated, that take the place of the registry's."""
 
 _MODIFIERS = frozenset({"ctrl", "alt", "shift", "super", "hyper", "meta"})
+_CHARACTERS = 0x250
 _WITHIN = {
     "questions": ("grid", "filter"),
     "question": ("strip", "pane", "rows"),
@@ -67,38 +67,28 @@ def is_key(name: str) -> bool:
     if len(name) == 1:
         return name.isprintable() and name != ","
     *modifiers, base = name.split("+")
-    return set(modifiers) <= _MODIFIERS and (base in _key_names() or _is_character(base))
+    return set(modifiers) <= _MODIFIERS and (
+        len(base) == 1 or base in _key_names() or base in _characters()
+    )
 
 
 @cache
 def _key_names() -> frozenset[str]:
-    from textual.keys import KEY_NAME_REPLACEMENTS, Keys
+    from textual.keys import Keys
 
-    plain = {key.value.rpartition("+")[2] for key in Keys if not key.value.startswith("<")}
-    return frozenset(plain | set(KEY_NAME_REPLACEMENTS.values()))
+    return frozenset(key.value.rpartition("+")[2] for key in Keys if key.value[:1] != "<")
 
 
-def _is_character(name: str) -> bool:
-    """Whether this is one character, or the name that Unicode gives one."""
-    if len(name) == 1:
-        return True
-    try:
-        unicodedata.lookup(name.replace("_", " "))
-    except KeyError:
-        return False
-    return True
+@cache
+def _characters() -> frozenset[str]:
+    """The names of the characters of European keyboards; others are written as they are."""
+    characters = filter(str.isprintable, map(chr, range(_CHARACTERS)))
+    return frozenset(map(long_name, characters))
 
 
 def is_typed(key: str) -> bool:
     """Whether a key writes a character where text is typed."""
-    return len(key) == 1 or ("+" not in key and _is_character(key)) or key in _typed_names()
-
-
-@cache
-def _typed_names() -> frozenset[str]:
-    from textual.keys import KEY_NAME_REPLACEMENTS
-
-    return frozenset({*KEY_NAME_REPLACEMENTS.values(), "space"})
+    return len(key) == 1 or key in _characters()
 
 
 def check(keymap: Keymap) -> Iterator[Refused]:

@@ -9,15 +9,21 @@ from typing import Any, NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.markup import escape
 
-from tui.actions import Action, in_scope
+from tui.actions import in_scope
 
 
 class Command(NamedTuple):
-    """One entry: what it is called, what it does, how it is carried out."""
+    """One entry: what it is called, what it does, how it is carried out, and by which keys."""
 
     title: str
     help: str
     run: Callable[[], Any]
+    keys: str = ""
+
+    @property
+    def shown_help(self) -> str:
+        """The sentence with the keys, which a search does not look into: f12 is no 12."""
+        return escape(f"{self.help} ({self.keys})") if self.keys else self.help
 
 
 class Commands(Provider):
@@ -34,7 +40,7 @@ class Commands(Provider):
     async def discover(self) -> Hits:
         """What there is."""
         for command in self.first():
-            yield DiscoveryHit(command.title, command.run, help=command.help)
+            yield DiscoveryHit(command.title, command.run, help=command.shown_help)
 
     async def search(self, query: str) -> Hits:
         """What matches."""
@@ -43,7 +49,7 @@ class Commands(Provider):
             title, sentence = matcher.match(command.title), matcher.match(command.help)
             if score := max(title, sentence / 2):
                 shown = matcher.highlight(command.title)
-                yield Hit(score, shown, command.run, text=command.title, help=command.help)
+                yield Hit(score, shown, command.run, text=command.title, help=command.shown_help)
 
 
 class RegistryCommands(Commands):
@@ -51,6 +57,8 @@ class RegistryCommands(Commands):
 
     def commands(self) -> Iterator[Command]:
         """The actions that can be done now."""
+        from tui.keymap import key_display
+
         start = self.screen.focused or self.screen
         for node in start.ancestors_with_self:
             for action in in_scope(getattr(node, "ACTION_SCOPE", "")):
@@ -58,15 +66,10 @@ class RegistryCommands(Commands):
                 if action.palette and node.check_action(call.partition("(")[0], ()):
                     yield Command(
                         _sentence(action.title),
-                        self._help(action),
+                        action.help,
                         partial(self.app.run_action, call, node),
+                        key_display(self.app, action),
                     )
-
-    def _help(self, action: Action) -> str:
-        from tui.keymap import key_display
-
-        key = key_display(self.app, action)
-        return escape(f"{action.help} ({key})" if key else action.help)
 
 
 def _sentence(title: str) -> str:

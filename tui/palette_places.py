@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.app import ExplorerApp
     from tui.session import Session
 
-_QUESTION = re.compile(r"\s*(?:question|q)?\s*(\d{1,9})\s*", re.IGNORECASE)
+_QUESTION = re.compile(r"\s*(?:open\s+)?(?:question|q)?\s*(\d{1,9})\s*", re.IGNORECASE)
 
 
 class PlaceCommands(Commands):

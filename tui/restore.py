@@ -29,7 +29,7 @@ class Restorer:
     def __init__(self, app: ExplorerApp) -> None:
         self._app = app
         self._session = app.session
-        self._wanted = app.session.state.screen
+        self._wanted = msgspec.structs.replace(app.session.state)
         self._begun = False
         self._written = b""
 
@@ -43,14 +43,14 @@ class Restorer:
         if isinstance(event, ListingChanged) and not self._begun:
             self._begun = True
             if len(self._app.screen_stack) == 1:
-                self._open(self._wanted)
+                self._open(self._wanted.screen)
 
     def _open(self, place: str) -> None:
         """Open what was left above the list of questions; a question only where it is the same."""
-        session = self._session
-        if place != "questions" and (
-            place != "question" or session.probe_id == session.state.probe_id
-        ):
+        session, left = self._session, self._wanted
+        run_id = session.query.run_id if session.query is not None else None
+        same = (run_id, session.probe_id) == (left.run_id, left.probe_id)
+        if place != "questions" and (place != "question" or same):
             self._app.run_worker(go_to(self._app, place))
 
     def _screen_changed(self, _: Screen[object]) -> None:

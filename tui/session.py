@@ -7,14 +7,19 @@ may call; screens subscribe to ``session.signal``.
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine import browse
 from engine.errors import LogitscopeError, StoreError
+from engine.flags import FLAGS
 from tui import words
 from tui.asking import Ask, Asking, EditPrompt, Rerun, TryFormat
 from tui.events import (
+    AskDone,
     AskFailed,
     EditKept,
     ListingChanged,
@@ -31,6 +36,7 @@ from tui.listing import Listing, Query, materialise, visited
 from tui.live import Live
 from tui.state import load_state, save_state
 from tui.studying import Studying
+from tui.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,8 +56,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_SOUGHT = "mismatch"
+IDLE_SHARE = 3.0
+LONGEST_REST = 2.0
+"""While a run goes its list is made again and again: so many times what it takes, seconds at most,
+lie between, because a million probes are not listed in passing."""
 CLOSING_PATIENCE = 0.5
 """Seconds that leaving waits for the thread that asks, once its worker is gone."""
+_CHANGES = (MarkChanged, OverrideChanged, AskDone, EditKept)
+"""What is told after stored probes were changed."""
 _READ_ONLY = "This database is open for reading only.", "Open it without --read-only."
 _COPY = "This is a copy, for reading only.", "Change the database in the program that holds it."
 
@@ -102,9 +114,13 @@ class Session:
         self._again = False
         self._visiting = False
         self._follows = False
+        self._listed: Query | None = None
+        self._listing_took = 0.0
+        self._overtaken = threading.Event()
         self._readers = ThreadPoolExecutor(2, "read")
         self._lister = ThreadPoolExecutor(1, "list")
         self._writer = ThreadPoolExecutor(1, "write")
+        self._views = Views(self.view, self._readers)
 
     def attach(self, app: App[Any]) -> None:
         """Tell events through this app from now on."""
@@ -115,7 +131,12 @@ class Session:
 
     def post(self, event: SessionEvent) -> None:
         """Tell every subscriber, in the app's own thread, whichever thread calls."""
-        self._in_app(lambda: self.signal.publish(event))
+        self._in_app(self._publish, event)
+
+    def _publish(self, event: SessionEvent) -> None:
+        if isinstance(event, _CHANGES):
+            self._views.forget()
+        self.signal.publish(event)
 
     def close(self) -> None:
         """End the worker, the threads and the store, in this order."""
@@ -124,6 +145,7 @@ class Session:
         self.live.close()
         self.asking.wait(CLOSING_PATIENCE)
         self.studying.close()
+        self._overtaken.set()
         for pool in (self._readers, self._lister, self._writer):
             pool.shutdown(wait=False, cancel_futures=True)
         self.store.close()
@@ -158,8 +180,9 @@ class Session:
             return None
         self._sought_probe = state.probe_id
         shown = state.format if state.format in run.formats else None
+        flag = next((flag.name for flag in FLAGS if flag.name == state.flag), None)
         return Query(
-            run.run_id, state.filter, shown, state.flag, state.sort, descending=state.descending
+            run.run_id, state.filter, shown, flag, state.sort, descending=state.descending
         )
 
     def remember(self) -> None:
@@ -253,7 +276,8 @@ class Session:
         """Carry out a query in the background; the listing changes when it is done."""
         if query.flag is not None:
             self._sought = query.flag
-        self.query = query
+        self.query, self._listed = query, None
+        self._overtaken.set()
         self._submit(query)
 
     def place(self) -> Callable[[], None]:
@@ -291,6 +315,7 @@ class Session:
         if self._queries:
             self._again = True
         elif self.query is not None:
+            self._overtaken.clear()
             self._submit(self.query)
 
     def _submit(self, query: Query) -> None:
@@ -298,15 +323,20 @@ class Session:
         self._lister.submit(self._list, query)
 
     def _list(self, query: Query) -> None:
+        if query == self._listed:  # again, while a run goes: it is due only now and then
+            self._overtaken.wait(min(LONGEST_REST, IDLE_SHARE * self._listing_took))
         if query != self.query:
             self._in_app(self._queried)
             return
+        began = time.monotonic()
         try:
             listing = materialise(self.store, query, self._sought)
         except StoreError as error:
             self._in_app(self._reject, query, error.sentence)
         else:
             self._in_app(self._adopt, listing)
+            self._listed, self._listing_took = query, time.monotonic() - began
+        self.store.trim()
 
     def _in_app(self, change: Callable[..., None], *args: object) -> None:
         """Carry out a change of the state in the app's own thread."""
@@ -347,7 +377,9 @@ class Session:
 
     async def rows(self, ids: Sequence[int]) -> list[ListRow]:
         """The rows of some probes, read off the event loop."""
-        return await self.off_loop(lambda: browse.list_rows(self.store, ids))
+        rows = await self.off_loop(lambda: browse.list_rows(self.store, ids))
+        self._trim_later()
+        return rows
 
     async def question(self, probe_id: int) -> Question:
         """The question of a probe as it was shown, read off the event loop."""
@@ -358,14 +390,35 @@ class Session:
         return browse.probe_view(self.store, probe_id)
 
     async def view_async(self, probe_id: int) -> ProbeView:
-        """One probe, whole, read off the event loop."""
-        return await self.off_loop(lambda: self.view(probe_id))
+        """One probe, whole, read off the event loop unless it was read ahead."""
+        if self.store.unlocked:
+            self._views.forget()  # Any query may have changed it.
+        view = await asyncio.shield(asyncio.wrap_future(self._views.ask(probe_id)))
+        self._trim_later()
+        return view
+
+    def read_ahead(self, *, around: bool = False) -> None:
+        """Read the probe under the cursor, and those ``around`` it that a key leads to."""
+        listing, here = self.listing, self.position
+        if listing is None or not len(listing):
+            return
+        places = [here]
+        if around:
+            flagged = (listing.next_flagged(here, delta) for delta in (1, -1))
+            near = (here + 1, here - 1, *(place for place in flagged if place is not None))
+            places += [place for place in dict.fromkeys(near) if 0 <= place < len(listing)]
+        self._views.read_ahead([int(listing.ids[place]) for place in places])
 
     async def tokens(
         self, run_id: int, token_ids: Sequence[int]
     ) -> dict[int, tuple[str | None, bytes, bool]]:
         """What token ids of a run stand for, as in :class:`engine.browse.ProbeView`."""
         return await self.off_loop(lambda: browse.token_entries(self.store, run_id, token_ids))
+
+    def _trim_later(self) -> None:
+        """Give memory back, behind the back of whoever waits for what was read."""
+        with suppress(RuntimeError):  # closed
+            self._readers.submit(self.store.trim)
 
     async def off_loop(self, read: Callable[[], T]) -> T:
         """What a function reads, without keeping the screen waiting."""

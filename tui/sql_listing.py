@@ -6,6 +6,7 @@ Also which questions the rows of any result are about.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from engine.studies.report import quoted
 from tui.listing import Query
 
 if TYPE_CHECKING:
-    from engine.sql.result import Column
+    from engine.sql.result import Column, Result
     from engine.store import Store
 
 SHOWN = (
@@ -83,36 +84,32 @@ def query_of(statement: str, run_id: int | None) -> Query | None:
                 return None
             run_id = int(words[2].text)
         else:
-            kept.append("".join(token.text for token in part).strip())
+            kept.append(_in_one_line(part))
     if run_id is None:
         return None
     return Query(run_id, " AND ".join(filter(None, kept)))
 
 
-def list_of(
-    store: Store, statement: str, columns: Sequence[Column], ids: Sequence[int], run_id: int | None
-) -> Found:
+def list_of(store: Store, result: Result, run_id: int | None) -> Found:
     """The list that shows the questions of a result. Blocks.
 
     Args:
         store: The store.
-        statement: The result's statement.
-        columns: Its columns.
-        ids: Its probes, as far as they are fetched; for statements that only their own console
-            understands.
+        result: The result; where only its own console understands its statement, the list shows
+            what is fetched of it.
         run_id: The run that is shown, which is kept where it has any of them.
 
     Raises:
         LogitscopeError: The result names no probes.
     """
-    named, plain = query_of(statement, None), query_of(statement, run_id)
+    named, plain = (query_of(result.statement, run) for run in (None, run_id))
     if named is not None and _understood(store, named.condition or "true"):
         return Found(named, 0)
     if plain is None or not _understood(store, plain.condition or "true"):
-        plain = Query(0, _naming(store, statement, columns, ids))
+        plain = Query(0, _naming(store, result))
     counting = f"SELECT run_id, count(*) FROM listing WHERE {plain.condition or 'true'}\nGROUP BY 1"
-    with reading(store.reader(), f"{counting} ORDER BY 2 DESC") as result:
-        counts: dict[int, int] = dict(result.fetchall())
+    with reading(store.reader(), f"{counting} ORDER BY 2 DESC") as counted:
+        counts: dict[int, int] = dict(counted.fetchall())
     if not counts:
         raise LogitscopeError("No stored question is among these rows.", "Look at its probe_id.")
     chosen = run_id if run_id in counts else next(iter(counts))
@@ -120,24 +117,26 @@ def list_of(
     return Found(query, sum(counts.values()) - counts[query.run_id])
 
 
-def _naming(store: Store, statement: str, columns: Sequence[Column], ids: Sequence[int]) -> str:
+def _naming(store: Store, result: Result) -> str:
     """The condition for the probes of a result: its statement, or their ids."""
-    name = next((each.name for each in columns if each.name.lower() == "probe_id"), None)
-    if name is None:
+    names = [column.name.lower() for column in result.columns]
+    if "probe_id" not in names:
         raise LogitscopeError(
             "The list shows probes, and this result has no column probe_id.",
             "Select it too: SELECT probe_id, ... FROM listing.",
         )
-    asked = statement.strip().rstrip(";")
-    condition = f"probe_id IN (SELECT probe_id FROM (\n{asked}\n))"
+    asked = _in_one_line(lex(result.statement.strip().rstrip(";")))
+    condition = f"probe_id IN (SELECT probe_id FROM ({asked}))"
     if _understood(store, condition):
         return condition
+    place = names.index("probe_id")
+    ids = {row[place] for row in result.rows(0, result.fetched) if isinstance(row[place], int)}
     if len(ids) > MOST_IDS:
         raise LogitscopeError(
             f"The list can't ask this statement, and {len(ids):,} probes are too many to name.",
             "Add a LIMIT, or ask the stored tables and views only.",
         )
-    return f"probe_id IN ({', '.join(map(str, sorted(set(ids))))})" if ids else "false"
+    return f"probe_id IN ({', '.join(map(str, sorted(ids)))})" if ids else "false"
 
 
 def probes_of(
@@ -277,6 +276,14 @@ def _splits(tokens: Sequence[Token]) -> bool:
 
 def _comments(text: str) -> bool:
     return any(token.kind == "comment" for token in lex(text))
+
+
+def _in_one_line(tokens: Sequence[Token]) -> str:
+    """SQL without comments and line breaks, as a filter has room for."""
+    parts = (" " if token.kind in ("blank", "comment") else token.text for token in tokens)
+    return "".join(
+        after for before, after in pairwise(("", *parts)) if f"{before}{after}" != "  "
+    ).strip()
 
 
 def _words(tokens: Sequence[Token]) -> list[Token]:

@@ -11,22 +11,20 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tui.output import NOT_RECORDED
 from tui.words import one_line
 
 if TYPE_CHECKING:
-    from engine.sql.result import Column, Result
+    from engine.sql.result import Column
 
 SHOWN_CHARACTERS = 400
 """Of a long value that a cell may need; the viewer shows all of it."""
 _NUMERIC = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|BIGNUM|DECIMAL\(.*")
 _PLAIN_EXPONENT = 1e15
 """Below this a large number is written without an exponent."""
-_SEARCHED_AT_ONCE = 500
-"""Rows."""
 
 
 def is_numeric(sql_type: str) -> bool:
@@ -77,58 +75,6 @@ def as_tsv(names: Sequence[str] | None, rows: Iterable[Sequence[object]]) -> str
         writer.writerow(names)
     writer.writerows([copied(value) for value in row] for row in rows)
     return written.getvalue()
-
-
-def find(result: Result, sought: str, start: tuple[int, int], delta: int) -> tuple[int, int] | None:
-    """Where among the rows fetched so far a text is next, round the end. Blocks.
-
-    Case matters only where the text holds a capital letter.
-
-    Args:
-        result: Whose cells are searched.
-        sought: The text.
-        start: Row and column of the cell to begin after.
-        delta: 1 to search on, -1 to search back.
-
-    Returns:
-        Row and column; None where no cell holds it.
-    """
-    fold = sought == sought.lower()
-    columns = len(result.columns)
-    for row, values in _from(result, start[0], delta):
-        cells = range(columns) if delta > 0 else range(columns - 1, -1, -1)
-        first_visit = row == start[0]
-        for column in cells:
-            text = _searched(values[column])
-            if sought not in (text.lower() if fold else text):
-                continue
-            beyond = column > start[1] if delta > 0 else column < start[1]
-            if not first_visit or beyond:
-                return row, column
-    # Only the row that the search began in is left: up to and including where it began.
-    if start[0] < result.fetched:
-        values = result.row(start[0])
-        for column in range(columns) if delta > 0 else range(columns - 1, -1, -1):
-            text = _searched(values[column])
-            if sought in (text.lower() if fold else text):
-                return start[0], column
-    return None
-
-
-def _from(result: Result, start: int, delta: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Every fetched row once, from one on, round the end."""
-    end = result.fetched
-    spans = [(start, end), (0, start)] if delta > 0 else [(0, start + 1), (start + 1, end)]
-    for low, high in spans:
-        firsts = range(low, high, _SEARCHED_AT_ONCE)
-        for first in firsts if delta > 0 else reversed(firsts):
-            last = min(first + _SEARCHED_AT_ONCE, high)
-            window = list(zip(range(first, last), result.rows(first, last), strict=True))
-            yield from window if delta > 0 else reversed(window)
-
-
-def _searched(value: object) -> str:
-    return value if isinstance(value, str) else "" if value is None else copied(value)
 
 
 def numeric(value: object) -> float | None:

@@ -41,6 +41,7 @@ _DEFINES = {"outcome_rows": "outcomes"}
 """A view that defines a table shares its documentation."""
 
 _READS = re.compile(r"\b(?:FROM|JOIN)\s+\(*(\w+)", re.IGNORECASE)
+_MAKE_ROWS = frozenset({"table", "table_macro"})
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -79,22 +80,28 @@ class Function(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Its name.
-        kind: ``scalar``, ``aggregate``, ``window``, ``macro``, ``table`` or ``table_macro``.
+        kinds: ``scalar``, ``aggregate``, ``window``, ``macro``, ``table`` or ``table_macro``;
+            some functions are both scalar and table.
         signatures: As in ``sum(arg DOUBLE) -> DOUBLE``, the commonest first.
         about: DuckDB's documentation; empty where it has none.
         example: One call; empty where there is none.
     """
 
     name: str
-    kind: str
+    kinds: tuple[str, ...]
     signatures: tuple[str, ...]
     about: str = ""
     example: str = ""
 
     @property
     def makes_rows(self) -> bool:
-        """Whether it stands where a table stands."""
-        return self.kind in ("table", "table_macro")
+        """Whether it can stand where a table stands."""
+        return not _MAKE_ROWS.isdisjoint(self.kinds)
+
+    @property
+    def makes_values(self) -> bool:
+        """Whether it can stand in an expression."""
+        return not _MAKE_ROWS.issuperset(self.kinds)
 
 
 class Catalog(msgspec.Struct, frozen=True, dict=True):
@@ -245,7 +252,7 @@ def _function(name: str, rows: Iterable[tuple[str, str, str, str]]) -> Function:
     kinds, signatures, abouts, examples = zip(*rows, strict=True)
     return Function(
         name,
-        kinds[0],
+        tuple(dict.fromkeys(kinds)),
         tuple(dict.fromkeys(signatures)),
         next(filter(None, abouts), ""),
         next(filter(None, examples), ""),

@@ -99,7 +99,11 @@ def complete(text: str, place: int, catalog: Catalog) -> list[Suggestion]:
     tokens = [token for token in (*known, *after) if token.kind not in ("blank", "comment")]
     statement = _statement(tokens, place)
     block = read_blocks(statement, catalog, start)
-    found = _candidates(block, [token for token in statement if token.end <= start], start, catalog)
+    found: Iterable[_Candidate] = _candidates(
+        block, [token for token in statement if token.end <= start], start, catalog
+    )
+    if naming and naming.kind == "quoted":
+        found = (each for each in found if each.kind not in ("function", "keyword"))
     return [
         Suggestion(each.text, each.kind, each.detail, each.documentation, start)
         for each in _ranked(found, word)
@@ -158,7 +162,7 @@ def _candidates(
         yield from map(_keyword, catalog.keywords)
         return
     yield from _in_reach(block, catalog)
-    yield from (_function(each) for each in catalog.functions if not each.makes_rows)
+    yield from (_function(each) for each in catalog.functions if each.makes_values)
     yield from map(_keyword, _COMMON)
     yield from map(_keyword, catalog.keywords)
 

@@ -248,12 +248,13 @@ class Console:
             return self._held(whole, statement, lambda cursor: nullcontext())
         refresh = statement.type not in ("CREATE", "ALTER", "DROP")
         holds: list[Hold] = [read_only] if statement.kind == "reads" else []
-        holds.append(self._on_scratch)
-        if not self._store.read_only:
-            holds.append(partial(on_file, store=self._store, refresh=refresh))
-        for hold in holds:
+        for hold in [*holds, self._on_scratch]:
             with suppress(HeldError):
                 return self._held(whole, statement, hold)
+        if not self._store.read_only:
+            with suppress(HeldError):
+                hold = partial(on_file, store=self._store, refresh=refresh)
+                return self._held(whole, statement, hold, _REFRESHED if refresh else "")
         return self._held(whole, statement, transaction)
 
     def _streamed(
@@ -288,7 +289,7 @@ class Console:
         result.seconds = time.perf_counter() - began
         return result
 
-    def _held(self, whole: str, statement: Statement, hold: Hold) -> Result | Done:
+    def _held(self, whole: str, statement: Statement, hold: Hold, note: str = "") -> Result | Done:
         """Run a statement to its end, on the session's cursor, in a transaction."""
         began = time.perf_counter()
         failure = partial(query_error, whole=whole, text=statement.text, start=statement.start)
@@ -305,7 +306,8 @@ class Console:
         if isinstance(outcome, Result):
             outcome.seconds = seconds
             return outcome
-        return Done(statement.text, _said(statement, outcome), seconds)
+        said = _said(statement, outcome)
+        return Done(statement.text, said.removesuffix(".") + note + "." if note else said, seconds)
 
     def _outcome(
         self,
@@ -339,7 +341,7 @@ class Console:
         work.close()
         ordered = Result(result.statement, result.columns, rows.to_reader())
         ordered.fetch(ROW_LIMIT)
-        ordered.complete, ordered.capped = result.complete, result.capped
+        ordered.complete = result.complete
         ordered.seconds = time.perf_counter() - began
         return ordered
 
@@ -407,6 +409,7 @@ def _result(
     return Result(text, columns, reader, work=work, failure=failure)
 
 
+_REFRESHED = "; the table outcomes was made anew"
 _DID = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted", "MERGE_INTO": "merged"}
 _MADE = {"CREATE": "made", "DROP": "dropped", "ALTER": "changed"}
 

@@ -202,9 +202,11 @@ def _statements(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
 def _tree(pieces: Sequence[_Piece], sql: str) -> list[_Node]:
     top: list[_Node] = []
     stack: list[tuple[_Piece | None, list[_Node]]] = [(None, top)]
-    for piece in pieces:
+    for at, piece in enumerate(pieces):
         opened, inside = stack[-1]
-        if piece.key in _CLOSING:
+        if at and piece.token.kind == "word" and pieces[at - 1].key in (".", "as"):
+            inside.append(piece)
+        elif piece.key in _CLOSING:
             stack.append((piece, []))
         elif opened is not None and piece.key == _CLOSING[opened.key]:
             stack.pop()

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
-import msgspec
 
 from engine.sql.holds import read_only
 from engine.sql.statements import QueryError, Statement, check, query_error, split
@@ -19,48 +17,6 @@ from engine.sql.values import fit_for_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from engine.store import Store
-
-class QueryResult(msgspec.Struct, frozen=True):
-    """The answer to a query.
-
-    Attributes:
-        columns: Column names.
-        types: Their SQL types.
-        rows: One tuple a row.
-    """
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-
-
-def run_sql(source: Store | str | Path, query: str, *, limit: int | None = None) -> QueryResult:
-    """Run one reading query over a store, or over a file that is opened for it.
-
-    Args:
-        source: An open store, or the path of a database.
-        query: One statement.
-        limit: Fetch at most so many rows; None fetches all.
-
-    Raises:
-        LockedError: Another process holds the file.
-        StoreError: The query is refused or wrong; the sentence says why.
-    """
-    if isinstance(source, str | Path):
-        from engine.store import open_store
-
-        with open_store(source, read_only=True) as store:
-            return run_sql(store, query, limit=limit)
-    with reading(source.reader(), query) as result:
-        rows = result.fetchall() if limit is None else result.fetchmany(limit)
-        described = result.description or []
-        return QueryResult(
-            tuple(column[0] for column in described),
-            tuple(str(column[1]) for column in described),
-            rows,
-        )
 
 
 @contextmanager
@@ -70,13 +26,8 @@ def reading(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[duckdb.Du
     Raises:
         QueryError: The query is refused or wrong; the sentence says why.
     """
-    statement = _one_statement(cursor, query)
-    try:
-        with read_only(cursor):
-            (parsed,) = cursor.extract_statements(statement.text)
-            yield cursor.execute(parsed)
-    except duckdb.Error as error:
-        raise query_error(error, query, statement.text, statement.start) from error
+    with _between_fences(cursor, query) as statement:
+        yield cursor.execute(statement)
 
 
 def read_table(cursor: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
@@ -85,11 +36,18 @@ def read_table(cursor: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     Raises:
         QueryError: The query is refused or wrong; the sentence says why.
     """
+    with _between_fences(cursor, query) as statement:
+        return fit_for_arrow(cursor.sql(statement)).to_arrow_table()
+
+
+@contextmanager
+def _between_fences(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[duckdb.Statement]:
+    """One statement, to be executed in the block."""
     statement = _one_statement(cursor, query)
     try:
         with read_only(cursor):
             (parsed,) = cursor.extract_statements(statement.text)
-            return fit_for_arrow(cursor.sql(parsed)).to_arrow_table()
+            yield parsed
     except duckdb.Error as error:
         raise query_error(error, query, statement.text, statement.start) from error
 

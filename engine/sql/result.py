@@ -47,8 +47,6 @@ class Result:
         seconds: Until the first rows were there.
         fetched: Rows in memory.
         complete: Whether these are all.
-        capped: Whether no more will be fetched although there are more: at a limit, after an
-            error, or because it was cancelled or closed.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class Result:
         self.seconds = 0.0
         self.fetched = 0
         self.complete = False
-        self.capped = False
+        self._capped = False
         self._schema = reader.schema
         self._work = work or Work()
         self._work.reader = reader
@@ -140,13 +138,21 @@ class Result:
                 if self._at_end(limited=False):
                     return
                 batch, self._ahead = self._ahead, None
-                self.capped = True
+                self._capped = True
             yield batch
+
+    @property
+    def capped(self) -> bool:
+        """Whether no more will be fetched although there are more.
+
+        They are cut off at a limit, after an error, or because it was cancelled or closed.
+        """
+        return not self.complete and (self._capped or not self.open)
 
     @property
     def open(self) -> bool:
         """Whether rows beyond the fetched ones can still be had."""
-        return self._ahead is not None or self._work.reader is not None
+        return self._work.reader is not None
 
     def counted(self) -> str:
         """How many rows there are, as far as it is known: ``500 of more than 500 rows``."""
@@ -160,7 +166,6 @@ class Result:
         with self._lock:
             self._release()
             self._batches, self._ends, self.fetched, self._bytes = [], [], 0, 0
-            self.capped = True
 
     def stop(self) -> None:
         """Cancel the fetching that goes on, if any does; from any thread, returns at once."""
@@ -169,7 +174,6 @@ class Result:
     def let_go(self) -> None:
         """Fetch no more; the fetched rows stay."""
         with self._lock:
-            self.capped = not self.complete
             self._release()
 
     @contextmanager
@@ -180,32 +184,29 @@ class Result:
                 with self._work.going_on():
                     yield
             except QueryError:
-                self._break_off()
+                self._release()
                 raise
             except (duckdb.Error, OSError, ValueError) as error:
-                self._break_off()
+                self._release()
                 if self._failure is None:
                     raise
                 raise self._failure(error) from error
 
-    def _break_off(self) -> None:
-        self.capped = True
-        self._release()
-
     def _at_end(self, *, limited: bool = True) -> bool:
         """Whether there is no next row to keep; otherwise it is in ``_ahead``."""
         reader = self._work.reader
-        if self._ahead is None and reader is not None:
+        if reader is None:
+            return True
+        if self._ahead is None:
             self._work.check()
             self._ahead = next((batch for batch in reader if batch.num_rows), None)
             if self._ahead is None:
-                self.complete = not self.capped
+                self.complete = not self._capped
                 self._release()
-        if self._ahead is None:
-            return True
+                return True
         if limited and (self.fetched >= ROW_LIMIT or self._bytes >= BYTE_LIMIT):
-            self.capped = True
-        return limited and self.capped
+            self._capped = True
+        return limited and self._capped
 
     def _keep(self, rows: int) -> None:
         """Keep up to so many rows of what comes next."""

@@ -11,13 +11,13 @@ from textual.widgets import Input
 from tests.screen_help import until
 
 
-async def choose(pilot: Pilot[Any], title: str) -> None:
-    """Carry out the command with this title, e.g. ``Clear filter``."""
+async def choose(pilot: Pilot[Any], title: str, typed: str = "") -> None:
+    """Carry out the command with this title, the first that is found for what is typed."""
     app = pilot.app
     await pilot.press("ctrl+p")
     await until(pilot, lambda: CommandPalette.is_open(app), "the palette")
     commands = app.screen.query_one(CommandList)
-    app.screen.query_one(Input).value = title
+    app.screen.query_one(Input).value = typed or title
     await until(pilot, lambda: _first(commands) == title, f"the command {title!r}")
     await pilot.press("enter")
     await until(pilot, lambda: not CommandPalette.is_open(app), "the palette to close")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.actions.covering import covers
 from tests.actions.palette import choose
-from tests.screen_help import LARGE, SMALL, settle, until
+from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tests.test_result_grid import GridApp
 from tui.app import ExplorerApp
 from tui.screens.question import QuestionScreen
@@ -56,6 +56,16 @@ async def test_the_palette_clears_the_filter_and_opens_the_question(explorer: Ex
         await settle(pilot)
         assert isinstance(explorer.screen, QuestionScreen)
         assert explorer.screen._probe_id == explorer.session.probe_id
+
+
+@covers("app.command_palette")
+async def test_a_number_finds_its_question_and_no_key(explorer: ExplorerApp) -> None:
+    async with explorer.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await choose(pilot, "Open question 12", typed="12")
+        await until(pilot, lambda: isinstance(explorer.screen, QuestionScreen), "the question")
+        await settle(pilot)
+        assert text_of(explorer).startswith(" question 12 · row 45 of 48 · gold ")
 
 
 @covers("app.help_quit")

@@ -31,6 +31,8 @@ RUNS = (
 )
 
 STUDY = (
+    Action("study", "close", "escape,s", "back", "Back to the runs and studies.",
+           footer=True, palette=False),
     Action("study", "next_table", "tab", "next table",
            "Show the next table; after the last one come the notes.",
            call="step_table(1)", footer=True),
@@ -58,8 +60,6 @@ STUDY = (
            "Copy the table with tabs between its cells, for a spreadsheet."),
     Action("study", "copy_command", "Y", "copy the command",
            "Copy the command that prints the same study."),
-    Action("study", "close", "escape,s", "back", "Back to the runs and studies.",
-           footer=True, palette=False),
 )
 
 CELLS = (

@@ -128,6 +128,8 @@ CHART = (
 )
 
 FIND = (
+    Action("find", "submit", "enter", "find", "Go to the next cell that holds the text.",
+           footer=True, palette=False, priority=True),
     Action("find", "close", "escape", "back", "Back to the rows.", footer=True, palette=False),
 )
 
@@ -161,13 +163,16 @@ SQL_LIST = (
 
 SAVE_QUERY = (
     Action("save_query", "submit", "enter", "save", "Save the query under this name.",
-           footer=True, palette=False),
+           footer=True, palette=False, priority=True),
     Action("save_query", "close", "escape", "back", "Leave it unsaved.", footer=True,
            palette=False),
 )
 
 EXPORT = (
-    Action("export", "submit", "enter", "export", "Write the file.", footer=True, palette=False),
+    Action("export", "submit", "enter", "export", "Write the file.", footer=True, palette=False,
+           priority=True),
+    Action("export", "next_format", "down", "next format",
+           "Take the next format: csv, parquet, jsonl, Markdown.", footer=True, palette=False),
     Action("export", "close", "escape", "back", "Cancel the writing, or leave.", footer=True,
            palette=False),
 )

@@ -26,29 +26,36 @@ def explore(
         bool,
         typer.Option("--copy", help="Open a copy made now, while another process holds it."),
     ] = False,
+    copy_if_locked: Annotated[bool, typer.Option("--copy-if-locked", hidden=True)] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start at the newest run, not where you left.")
     ] = False,
 ) -> None:
     """Open the explorer (the default)."""
-    if db is None:
-        path = _recorded_demo()
-    elif db.exists():
-        path = db
-    else:
-        raise StoreError(
-            f"There is no database {db}.", f"Make one with: logitscope run ... --db {db}"
-        )
+    path = database_to_explore(db)
     from engine.database import LockedError
     from tui.app import run_explorer
 
     try:
         code = run_explorer(path, read_only=read_only, copy=copy, demo=db is None, fresh=fresh)
     except LockedError as error:
-        if not _copy_wanted(error):
+        if not (copy_if_locked or _copy_wanted(error)):
             raise
         code = run_explorer(path, copy=True, demo=db is None, fresh=fresh)
     raise typer.Exit(code)
+
+
+def database_to_explore(db: Path | None) -> Path:
+    """The database named, or the demo, which is recorded first where it is not there yet.
+
+    Raises:
+        StoreError: There is no such database.
+    """
+    if db is None:
+        return _recorded_demo()
+    if db.exists():
+        return db
+    raise StoreError(f"There is no database {db}.", f"Make one with: logitscope run ... --db {db}")
 
 
 def _copy_wanted(error: LockedError) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,6 +164,10 @@ def _ask(store: Store, text: str, output: QueryOutput, *, unlocked: bool) -> Non
             written.result()
         except KeyboardInterrupt:
             raise CancelledError("The query was cancelled.") from None
+        except BrokenPipeError:
+            # The reader of a pipe has enough (head, less): there is nobody to tell anything.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from None
         finally:
             console.close()
 

@@ -46,11 +46,11 @@ class JumpScreen(ModalScreen[None]):
 
     def on_click(self, event: events.Click) -> None:
         """Go to the letter that was clicked; anywhere else, stay."""
-        name = event.widget.name if event.widget is not None else None
-        target = self._targets.get(name or "")
+        clicked, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        target = self._targets.get(clicked.name or "")
         if target is not None:
             self._go(target)
-        elif not isinstance(event.widget, KeyLine):
+        elif not isinstance(clicked, KeyLine):
             self.dismiss()
 
     def _go(self, target: Target) -> None:

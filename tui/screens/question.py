@@ -74,6 +74,7 @@ class QuestionScreen(Screen[None]):
         self._bars: bool | None = None
         self._live: LiveProbe | None = None
         self._position_due = False
+        self._rest_due = False
         self._position_shown: tuple[int, int] | None = None
         self._wanted_text: int | None = None
 
@@ -131,9 +132,9 @@ class QuestionScreen(Screen[None]):
 
     def show_probe(self, view: ProbeView) -> None:
         """Show a probe; sample, cursor and what is switched on stay where they can."""
-        self._view, self._probe_id = view, view.row.probe_id
+        before, self._view = self._view, view
+        self._probe_id = view.row.probe_id
         self._header.show(view, self._place(view))
-        self._prompt.show(view)
         self._readings.show(view)
         self._readings.border_title = ReadingsTable.BORDER_TITLE
         self._strips.show(view)
@@ -141,22 +142,36 @@ class QuestionScreen(Screen[None]):
         if self._wanted_text is not None:
             self._strips.show_text(self._wanted_text)
             self._wanted_text = None
-        self._tree.show(self._strips.texts, self._shown_text)
-        self._options.show(view)
-        self.refresh_bindings()
+        if before is None or before.run.kind != view.run.kind:
+            self.refresh_bindings()
         if self._live is not None and self._live.probe_id == self._probe_id:
+            self._show_rest()
             self._draw_live()
         else:
             self._header.say_live("")
+            if not self._rest_due:
+                self._rest_due = True
+                self.call_after_refresh(self._show_rest)
+
+    def _show_rest(self) -> None:
+        """Draw what is read last; while a key is held, not every question needs it."""
+        self._rest_due = False
+        view = self._view
+        assert view is not None
+        self._prompt.show(view)
+        self._tree.show(self._strips.texts, self._shown_text)
+        self._options.show(view)
+        self.call_after_refresh(self._session.read_ahead, around=True)
 
     def _place(self, view: ProbeView) -> str:
+        question = f"question {view.row.question_index + 1:,}"
         aside = words.ASIDE.get(view.run.kind)
         if aside is not None:
-            return f"{aside} of question {view.row.question_index + 1:,}"
+            return f"{aside} of {question}"
         listing = self._session.listing
-        if listing is None:
-            return f"question {view.row.question_index + 1:,}"
-        return f"question {self._session.position + 1:,} of {len(listing):,}"
+        if listing is None or self._session.probe_id != view.row.probe_id:
+            return question
+        return f"{question} · row {self._session.position + 1:,} of {len(listing):,}"
 
     def _show_bars(self) -> None:
         shades = not self.app.no_color and not self.app.native_ansi_color

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 TEACHING_MODEL = "Teaching model, trained on text written for it: no evidence about real models"
 QUIET = 0.05
 """Seconds that the cursor rests on a row before the options' texts are read."""
+REST = 0.15
+"""Seconds more after which the whole probe is read: it may be opened next."""
 _TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
 _NEED_ROWS = frozenset({"lab", "open_probe", "step_flagged", "mark", "rerun", "toggle_preview"})
@@ -212,6 +214,8 @@ class QuestionsScreen(Screen[None]):
         preview = self.query_one(Preview)
         if preview.row is not None and preview.row.probe_id == probe_id:
             preview.question = question
+        await asyncio.sleep(REST)
+        self._session.read_ahead()
 
     def _status(self) -> str:
         listing = self._session.listing

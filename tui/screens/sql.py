@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -17,12 +18,13 @@ from engine.sql.console import Done, QueryError
 from engine.sql.history import History
 from engine.sql.layout import lay_out
 from tui.actions import bindings
+from tui.finding import Finder
 from tui.querying import Querying
 from tui.screens.sql_questions import open_list, open_question
 from tui.sql_text import edited, statement_at
-from tui.values import find
 from tui.widgets.completion_list import CompletionList
 from tui.widgets.divider import Divider
+from tui.widgets.figures import count
 from tui.widgets.find_line import FindLine
 from tui.widgets.key_line import KeyLine
 from tui.widgets.schema_pane import SchemaPane, SchemaTree
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 CHUNK = 2_000
 """Rows fetched at once as the cursor nears the end."""
+MANY = 20_000
+"""Rows fetched at once on the way to the last."""
 TICK = 0.2
 """Seconds between two looks at the clock while something runs."""
 _NEED_ROWS = frozenset({"toggle_chart", "export", "show_in_list", "find", "step_found"})
@@ -75,10 +79,11 @@ class SqlScreen(Screen[None]):
         self._history = History()
         self._place_in_history: int | None = None
         self._catalog: Catalog | None = None
-        self._fetching = False
+        self._fetching = self._to_last = False
         self._sought = ""
         self._note = ""
         self._draft = ""
+        self._finder: Finder | None = None
 
     def compose(self) -> ComposeResult:
         """Build the parts from top to bottom."""
@@ -244,6 +249,8 @@ class SqlScreen(Screen[None]):
         except QueryError as error:
             if error.results:
                 self._results.show(error.results)
+            elif self._results.count:
+                self._note = "of the query before"
             self._refuse(error, start)
             return
         self._accept()
@@ -252,33 +259,32 @@ class SqlScreen(Screen[None]):
             self._read_catalog()
 
     @on(ValueGrid.MoreWanted)
-    def _more_wanted(self) -> None:
-        self._fetch(CHUNK)
+    def _fetch(self) -> None:
+        """Fetch some more rows of what is shown."""
+        result = self._results.result
+        if not self._fetching and result is not None and not (result.complete or result.capped):
+            self._fetching = True
+            self._work(self._show_fetched(result))
 
     @on(ValueGrid.LastWanted)
-    def _last_wanted(self) -> None:
-        self._fetch(None)
+    def _fetch_all(self) -> None:
+        """Fetch every row of what is shown, and go to the last."""
+        self._to_last = True
+        self._fetch()
 
-    def _fetch(self, rows: int | None) -> None:
-        """Fetch some more rows of what is shown, or all."""
-        result = self._results.result
-        if self._fetching or result is None or result.complete or result.capped:
-            return
-        self._fetching = True
-        self._work(self._show_fetched(result, rows))
-
-    async def _show_fetched(self, result: Result, rows: int | None) -> None:
+    async def _show_fetched(self, result: Result) -> None:
         try:
             while not (result.complete or result.capped):
-                await self._querying.ask(lambda: result.fetch(CHUNK if rows is None else rows))
+                rows = MANY if self._to_last else CHUNK
+                await self._querying.ask(partial(result.fetch, rows))
                 self._results.grown(result)
                 self._tell()
-                if rows is not None:
+                if not self._to_last:
                     return
             if self._results.result is result:
                 self._results.grid.action_edge(1, 0)
         finally:
-            self._fetching = False
+            self._fetching = self._to_last = False
 
     @on(ValueGrid.SortWanted)
     def _sort(self, event: ValueGrid.SortWanted) -> None:
@@ -443,22 +449,25 @@ class SqlScreen(Screen[None]):
 
     def action_step_found(self, delta: int) -> None:
         """Go to the next or previous cell that holds the text."""
-        if not self._sought:
+        if self._sought:
+            self._work(self._show_found(delta))
+        else:
             self.action_find()
-            return
-        self._work(self._show_found(delta))
 
     async def _show_found(self, delta: int) -> None:
         result, grid = self._results.result, self._results.grid
         if result is None:
             return
-        place = await asyncio.to_thread(find, result, self._sought, grid.cursor, delta)
-        fetched = "" if result.complete else f" among the {result.fetched:,} rows fetched so far"
-        if place is None:
-            self._note = f"No {self._sought!r}{fetched}"
+        finder = self._finder
+        if finder is None or (finder.result, finder.sought) != (result, self._sought):
+            finder = self._finder = Finder(result, self._sought)
+        hit = await asyncio.to_thread(finder.next, *grid.cursor, delta)
+        so_far = "" if result.complete else " so far"
+        if hit is None:
+            self._note = f"no {self._sought!r} in {count(result.fetched, 'row')}{so_far}"
         elif result is self._results.result:
-            self._note = f"found {self._sought!r}{fetched}"
-            grid.go_to(*place)
+            self._note = f"{self._sought!r}: {hit.number:,} of {hit.among:,}{so_far}"
+            grid.go_to(hit.row, hit.column)
 
     # To other screens
 

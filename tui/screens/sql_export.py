@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Select, Static
+from textual.widgets import Input, Static
 
 from engine.errors import CancelledError, LogitscopeError
 from engine.sql.exporting import ENDINGS, Exported, ExportFormat, export
@@ -61,12 +61,7 @@ class ExportScreen(ModalScreen[None]):
                 yield Input("result.csv", compact=True, suggester=PathSuggester())
             with Horizontal():
                 yield Static("format", classes="label")
-                yield Select(
-                    [(name, name) for name in _OFFERED],
-                    value="csv",
-                    allow_blank=False,
-                    compact=True,
-                )
+                yield Static(id="format", markup=False)
             yield Static(_HINT, id="problem", markup=False)
             yield KeyLine()
 
@@ -78,43 +73,44 @@ class ExportScreen(ModalScreen[None]):
         """Stop what is being written."""
         self._querying.close()
 
-    @on(Select.Changed)
-    def _suit_path(self) -> None:
-        """Give the file the ending of the format."""
-        line = self.query_one(Input)
-        path = Path(line.value)
-        ending = next(each for each, known in ENDINGS.items() if known == self._format)
-        if path.suffix.lower() in ENDINGS and ENDINGS[path.suffix.lower()] != self._format:
-            line.value = str(path.with_suffix(ending))
-
     @on(Input.Changed)
-    def _suit_format(self, event: Input.Changed) -> None:
-        """Take the format that the ending says."""
-        known = ENDINGS.get(Path(event.value).suffix.lower())
-        if known in _OFFERED:
-            self.query_one(Select).value = known
+    def _show_format(self) -> None:
+        """Say what the file's ending stands for."""
+        words = self._format or "the ending says nothing; down takes one"
+        self.query_one("#format", Static).update(words)
 
     @property
-    def _format(self) -> ExportFormat:
-        chosen = self.query_one(Select).value
-        return next(name for name in _OFFERED if name == chosen)
+    def _path(self) -> Path:
+        return Path(self.query_one(Input).value.strip()).expanduser()
 
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_submit()
+    @property
+    def _format(self) -> ExportFormat | None:
+        return ENDINGS.get(self._path.suffix.lower())
+
+    def action_next_format(self) -> None:
+        """Take the next format: the file gets its ending."""
+        known = self._format
+        place = _OFFERED.index(known) + 1 if known in _OFFERED else 0
+        after = _OFFERED[place % len(_OFFERED)]
+        ending = next(each for each, form in ENDINGS.items() if form == after)
+        if self._path.name:
+            self.query_one(Input).value = str(self._path.with_suffix(ending))
 
     def action_submit(self) -> None:
         """Write the file; one that is there already only when enter is pressed again."""
-        path = Path(self.query_one(Input).value.strip()).expanduser()
+        path, form = self._path, self._format
         if self._writing:
             return
         if path.exists() and path != self._may_replace:
             self._may_replace = path
             self._say(f"{path} is there already: enter again writes over it.", wrong=True)
             return
+        if form is None:
+            self._say(f"End the file's name with {', '.join(ENDINGS)}.", wrong=True)
+            return
         self._writing = True
         self._say(f"Writing {path} · escape stops")
-        self.run_worker(self._write(path, self._format, path == self._may_replace))
+        self.run_worker(self._write(path, form, path == self._may_replace))
 
     async def _write(self, path: Path, form: ExportFormat, replace: bool) -> None:
         try:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from engine.sql.history import History
 
-_PREVIEW_LINES = 12
-
 
 class Entry(NamedTuple):
     """One text.
@@ -30,18 +28,16 @@ class Entry(NamedTuple):
     Attributes:
         title: Its line.
         aside: What stands dimly beside it.
-        about: What stands above its text.
         sql: What is put into the editor.
     """
 
     title: str
     aside: str
-    about: str
     sql: str
 
     def holds(self, words: list[str]) -> bool:
         """Whether every word is somewhere in it."""
-        text = f"{self.title}\n{self.aside}\n{self.about}\n{self.sql}".lower()
+        text = f"{self.title}\n{self.aside}\n{self.sql}".lower()
         return all(word in text for word in words)
 
 
@@ -65,7 +61,6 @@ class TextsScreen(ModalScreen[str | None]):
         with Vertical(id="texts"):
             yield Input(placeholder="type to search", compact=True)
             yield OptionList()
-            yield Static("", id="about", markup=False)
             yield Static("", id="preview", markup=False)
             yield KeyLine()
 
@@ -100,14 +95,9 @@ class TextsScreen(ModalScreen[str | None]):
 
     @on(OptionList.OptionHighlighted)
     def _explain(self) -> None:
-        entry = self._chosen
-        about, preview = self.query_one("#about", Static), self.query_one("#preview", Static)
         nothing = "Nothing holds these words." if self._entries else self.NOTHING
-        about.update(nothing if entry is None else entry.about)
-        about.display = bool(entry is None or entry.about)
-        lines = [] if entry is None else entry.sql.splitlines()
-        more = ["…"] if len(lines) > _PREVIEW_LINES else []
-        preview.update("\n".join([*lines[:_PREVIEW_LINES], *more]))
+        text = nothing if self._chosen is None else self._chosen.sql
+        self.query_one("#preview", Static).update(text)
 
     @property
     def _chosen(self) -> Entry | None:
@@ -145,7 +135,7 @@ class HistoryScreen(TextsScreen):
         newest: dict[str, Entry] = {}
         for entry in reversed(history.entries()):
             when = entry.at.replace("T", " ").removesuffix("Z")
-            newest.setdefault(entry.sql, Entry(" ".join(entry.sql.split()), when, "", entry.sql))
+            newest.setdefault(entry.sql, Entry(" ".join(entry.sql.split()), when, entry.sql))
         super().__init__(list(newest.values()))
 
 
@@ -161,7 +151,6 @@ class SavedScreen(TextsScreen):
                 Entry(
                     query.title,
                     query.name if query.shipped else f"{query.name} · yours",
-                    query.about,
                     query.aimed(run_id, probe_id).strip(),
                 )
                 for query in saved_queries()

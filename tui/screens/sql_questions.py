@@ -25,9 +25,13 @@ async def open_question(screen: Screen[None], session: Session, grid: ValueGrid)
     if result is None:
         return
     first = max(0, here - AROUND)
-    rows = result.rows(first, here + AROUND)
     run_id = session.query.run_id if session.query is not None else None
-    named = await session.off_loop(lambda: probes_of(session.store, result.columns, rows, run_id))
+
+    def named_probes() -> list[int | None]:
+        rows = result.rows(first, here + AROUND)
+        return probes_of(session.store, result.columns, rows, run_id)
+
+    named = await session.off_loop(named_probes)
     probe_id = named[here - first]
     if probe_id is None:
         screen.notify("This row names no stored question: select its probe_id too.")
@@ -41,21 +45,8 @@ async def open_question(screen: Screen[None], session: Session, grid: ValueGrid)
 
 async def open_list(screen: Screen[None], session: Session, result: Result) -> None:
     """Show the questions of a result in the list of questions, until escape comes back."""
-    names = [column.name.lower() for column in result.columns]
-    ids: list[Any] = []
-    if "probe_id" in names:
-        place = names.index("probe_id")
-        ids = [row[place] for row in result.rows(0, result.fetched)]
     run_id = session.query.run_id if session.query is not None else None
-    found = await session.off_loop(
-        lambda: list_of(
-            session.store,
-            result.statement,
-            result.columns,
-            [each for each in ids if isinstance(each, int)],
-            run_id,
-        )
-    )
+    found = await session.off_loop(lambda: list_of(session.store, result, run_id))
     from tui.screens.questions import QuestionsScreen
 
     behind = found.query.run_id, found.query.filter

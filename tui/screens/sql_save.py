@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -48,10 +47,6 @@ class SaveQueryScreen(ModalScreen[None]):
         form = self.query_one("#save-query")
         form.border_title, form.border_subtitle = "save the query", str(queries_folder())
 
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_submit()
-
     def action_submit(self) -> None:
         """Save it; over one of the same name only when enter is pressed again."""
         name = self.query_one("#name", Input).value.strip()
@@ -66,7 +61,7 @@ class SaveQueryScreen(ModalScreen[None]):
         except StoreError as error:
             self._refuse(str(error))
         else:
-            self.notify(f"Saved. ctrl+o lists it, and logitscope sql --query {name} runs it.")
+            self.notify(f"Saved. ctrl+o lists it, and logitscope sql --saved {name} runs it.")
             self.dismiss()
 
     def _refuse(self, sentence: str) -> None:

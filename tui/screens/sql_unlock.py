@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WORDS = (
     "Until the explorer closes, statements could then\n\n"
-    "  · change and delete stored results (UPDATE, DELETE, DROP): there is no undo,\n"
+    "  · change and delete stored results; there is no undo,\n"
     "  · read and write any file that you can (COPY, read_csv, ATTACH),\n"
     "  · load extensions and reach the network.\n\n"
     "Results that are not all fetched end where they are. Locking it again takes a restart."

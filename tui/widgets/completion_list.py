@@ -71,8 +71,10 @@ class CompletionList(LineView, can_focus=False, inherit_bindings=False):
             max(0, cursor.y - lines) if above else cursor.y + 1,
         )
         self.display = True
-        self.remake()
         self.refresh(layout=True)
+        self.remake()
+        # A window that was closed has no size yet.
+        self.call_after_refresh(self.remake)
 
     def close(self) -> None:
         """Show nothing."""
@@ -118,7 +120,7 @@ class CompletionList(LineView, can_focus=False, inherit_bindings=False):
         line.truncate(columns, overflow="ellipsis")
         line.pad_right(columns - line.cell_len)
         if chosen:
-            line.stylize(self.tone("chosen"))
+            line.stylize(self.look("row", lambda: self.get_component_rich_style("line-view--row")))
         return line
 
     def on_click(self, event: events.Click) -> None:

@@ -90,11 +90,10 @@ class Divider(Widget):
         parent = self.parent
         if not isinstance(parent, Widget):
             return None
-        # What is as large as its content, a line of words, has no size to be changed.
         panes = [
             child
             for child in parent.children
-            if child is self or (child.display and not self._is_auto(child))
+            if child is self or (child.display and self._is_pane(child))
         ]
         place = panes.index(self)
         if not 0 < place < len(panes) - 1:
@@ -102,9 +101,10 @@ class Divider(Widget):
         before, after = panes[place - 1], panes[place + 1]
         return (after, before) if self._sizes_after else (before, after)
 
-    def _is_auto(self, child: Widget) -> bool:
+    def _is_pane(self, child: Widget) -> bool:
+        """Whether it has a size to be changed: not what is one line, or as large as its words."""
         size = getattr(child.styles, self.dimension)
-        return size is not None and bool(size.is_auto)
+        return size is None or not (size.is_auto or size.cells == 1)
 
     @property
     def _key(self) -> str:

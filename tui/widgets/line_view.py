@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
+from tui.widgets.scrolling import set_content_size
 from tui.widgets.tones import tone
 
 TONES = ("dim", "strong", "accent", "good", "warn", "bad", "chosen", "special", "code", "chip")
@@ -69,10 +70,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
             return
         self._made_for = columns
         self._lines = list(self.make_lines(columns))
-        size = Size(columns, len(self._lines))
-        if size != self.virtual_size:
-            self.virtual_size = size
-        self.refresh()
+        set_content_size(self, Size(columns, len(self._lines)))
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is visible."""

@@ -60,10 +60,10 @@ class QuestionHeader(Widget):
         texts = {option.label: words.one_line(option.text) for option in view.question.options}
         gold = f"gold {row.gold} {texts.get(row.gold, '')}" if row.gold else "no gold option"
         line = self._styled(self._place, "strong")
+        line.append(" · ", self._tone("dim")).append_text(self._styled(gold, "strong"))
         for part in (row.subject, f"format {row.format}", order):
             if part:
                 line.append(" · ", self._tone("dim")).append(words.one_line(part))
-        line.append(" · ", self._tone("dim")).append_text(self._styled(gold, "strong"))
         return line.append(f" · {row.question_id}", self._tone("dim"))
 
     def _state(self, view: ProbeView) -> Text:

@@ -35,7 +35,7 @@ NAMES = {
     "majority": "majority",
 }
 _KINDS = {"sample_text": "sample", "extra_text": "extra", "branch_text": "branch"}
-NAME_CELLS = 13
+NAME_CELLS = 14
 RULE_COLUMNS = 66
 """Columns from which the rule has a column of its own."""
 

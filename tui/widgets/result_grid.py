@@ -23,6 +23,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
+from tui.widgets.scrolling import set_content_size
 from tui.widgets.token_text import fit
 from tui.widgets.tones import tone
 
@@ -36,7 +37,7 @@ Row = TypeVar("Row")
 
 WINDOW = 200
 """Rows fetched at once."""
-KEPT_ROWS = 64 * WINDOW
+KEPT_ROWS = 16 * WINDOW
 TONES = ("good", "bad", "warn", "dim", "strong")
 """Ways a cell can stand out, besides its text; each is a component class."""
 _GUTTER = 2
@@ -207,7 +208,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         top = round(self.scroll_y)
         scrolled_to = max(0, cursor - self.cursor + top) if top else 0
         self._ids = ids
-        self.virtual_size = Size(self._width, len(ids) + _HEADER)
+        set_content_size(self, Size(self._width, len(ids) + _HEADER))
         self.set_reactive(ResultGrid.cursor, cursor)
         self._scroll_to_row(scrolled_to)
         self._show_cursor()
@@ -384,7 +385,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
             for column in self._columns
         ]
         self._placed = place_columns(columns, self._width - _GUTTER, keep)
-        self.virtual_size = Size(self._width, len(self._ids) + _HEADER)
+        set_content_size(self, Size(self._width, len(self._ids) + _HEADER))
         self._forget_lines()
 
     def _forget_lines(self) -> None:

@@ -235,6 +235,8 @@ class SqlEditor(TextArea):
             self._popup.close()
 
     def _offer(self, *, asked: bool = False) -> None:
+        # What is shown stays until its successor is there: the list must not flicker.
+        self._popup.place = self.place
         self.run_worker(self._find_suggestions(asked), group="complete", exclusive=True)
 
     async def _find_suggestions(self, asked: bool) -> None:

@@ -50,7 +50,7 @@ class Outcome:
         """For its tab."""
         if self.result is None:
             return "done"
-        return self.result.counted().replace(" of more than ", "/>").removesuffix(" rows")
+        return f"{self.result.fetched:,}{'' if self.result.complete else '+'} rows"
 
 
 class ResultTabs(Widget):
@@ -209,6 +209,9 @@ class SqlResults(Vertical):
         outcome = self.open
         result = self.result
         message = self.query_one("#sql-message", Static)
+        if self.has_focus_within:
+            # What loses the focus by being hidden gives it to nobody.
+            self.screen.set_focus(None)
         self.grid.display = result is not None and not self.charted
         self.chart.display = result is not None and self.charted
         message.display = result is None
@@ -223,6 +226,8 @@ class SqlResults(Vertical):
         self._show_chart()
         self._show_tabs()
         self._show_cell()
+        if result is not None and self.screen.focused is None:
+            self.focus_open()
 
     def _show_chart(self) -> None:
         if self.charted and self.result is not None:

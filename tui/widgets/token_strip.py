@@ -24,6 +24,7 @@ from engine.records import Generation
 from tui.actions import bindings
 from tui.widgets.figures import gauge
 from tui.widgets.flow import ENDING, MARK, Flow, Piece
+from tui.widgets.scrolling import set_content_size
 from tui.widgets.token_text import TokenEntry, visible, visible_token
 
 SHADES = (0.9, 0.6, 0.3, 0.1)
@@ -277,8 +278,7 @@ class TokenStrip(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _resize_content(self) -> None:
         self._drawn.clear()
-        self.virtual_size = Size(self._flow.columns, len(self._flow.lines) * self._rows)
-        self.refresh()
+        set_content_size(self, Size(self._flow.columns, len(self._flow.lines) * self._rows))
         self._show_cursor()
 
     def _refresh_token(self, token: int) -> None:

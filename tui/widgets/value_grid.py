@@ -7,7 +7,7 @@ asks for more when the cursor nears the end of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -114,6 +114,7 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._anchor: tuple[int, int] | None = None
         self._keeps_anchor = False
         self._widths: list[int] = []
+        self._set: set[int] = set()
         self._numeric: list[bool] = []
         self._first = 0
         self._frozen = 0
@@ -144,6 +145,7 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if not keep_widths:
             self._numeric = [is_numeric(column.type) for column in self.columns]
             self._first = self._frozen = 0
+            self._set.clear()
             self._widths = [self._fitting(place) for place in range(len(self.columns))]
         self.scroll_to(y=0, animate=False, force=True)
         self.grown()
@@ -152,6 +154,7 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def grown(self) -> None:
         """More rows are fetched."""
         self._windows.clear()
+        self._widen()
         self.virtual_size = Size(self._width, self.rows + _HEADER)
         self._draw_anew()
 
@@ -236,10 +239,18 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
             place.column for place in placed if place.cells >= min(self._widths[place.column], room)
         }
 
+    def _widen(self) -> None:
+        """Make room for the last rows where nobody set a width."""
+        for column in range(len(self._widths)):
+            if column not in self._set:
+                wanted = self._fitting(column, max(0, self.rows - MEASURED))
+                self._widths[column] = max(self._widths[column], wanted)
+
     def action_widen(self, cells: int) -> None:
         """Make the column under the cursor wider or narrower."""
         if self._widths:
             column = self.cursor[1]
+            self._set.add(column)
             self._widths[column] = max(LEAST_CELLS, self._widths[column] + cells)
             self._place(*self.cursor)
             self._draw_anew()
@@ -248,6 +259,7 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Give the column under the cursor what its values in view take."""
         if self._widths:
             column = self.cursor[1]
+            self._set.add(column)
             most = max(LEAST_CELLS, self._width - _GAP - 1)
             self._widths[column] = self._fitting(column, round(self.scroll_y), most)
             self._place(*self.cursor)
@@ -255,7 +267,7 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_freeze(self) -> None:
         """Keep the columns up to the cursor's in view, or let go of them."""
-        if self._frozen:
+        if self._frozen or not self.columns:
             self._frozen = 0
         else:
             wanted = self.cursor[1] + 1
@@ -290,11 +302,10 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
         top, height = round(self.scroll_y), self.size.height - _HEADER
         if height > 0 and not top <= row < top + height:
             self.scroll_to(y=row if row < top else row - height + 1, animate=False, force=True)
-        if self._first != first or self._anchor is not None:
+        if self._first != first:
             self._draw_anew()
         else:
-            self._refresh_row(before[0])
-            self._refresh_row(row)
+            self._refresh_rows(before, (row, column))
             if before[1] != column:
                 self.refresh(Region(0, 0, self.size.width, _HEADER))
         self.post_message(self.Moved())
@@ -411,6 +422,7 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Choose the columns in view anew."""
         self.virtual_size = Size(self._width, self.rows + _HEADER)
         if self.columns:
+            self._first = self._frozen
             self._place(*self.cursor)
         self._draw_anew()
 
@@ -432,11 +444,18 @@ class ValueGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips.clear()
         self.refresh()
 
-    def _refresh_row(self, row: int) -> None:
-        self._strips.discard(row)
-        y = row - round(self.scroll_y) + _HEADER
-        if _HEADER <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+    def _refresh_rows(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Draw the rows anew that a move of the cursor changes."""
+        top, height = round(self.scroll_y), self.size.height
+        rows: Iterable[int] = {before[0], after[0]}
+        if self._anchor is not None:
+            rows = range(min(rows), max(rows) + 1)
+            if before[1] != after[1] or len(rows) > height:
+                self._draw_anew()
+                return
+        for row in rows:
+            self._strips.discard(row)
+            self.refresh(Region(0, row - top + _HEADER, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
         """Draw the header, a row, or nothing."""

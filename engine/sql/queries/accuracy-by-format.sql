@@ -7,14 +7,14 @@ SELECT
     count(*) AS probes,
     count(gold) AS with_gold,
     count(first_token_right) AS first_token_read,
-    count_if(first_token_right) AS first_token_right,
-    count_if(first_token_right) / nullif(first_token_read, 0) AS first_token_accuracy,
+    sum(first_token_right)::BIGINT AS first_token_right,
+    sum(first_token_right) / nullif(first_token_read, 0) AS first_token_accuracy,
     count(text_right) AS text_read,
-    count_if(text_right) AS text_right,
-    count_if(text_right) / nullif(text_read, 0) AS text_accuracy,
+    sum(text_right)::BIGINT AS text_right,
+    sum(text_right) / nullif(text_read, 0) AS text_accuracy,
     count(continuation) FILTER (gold IS NOT NULL) AS continuation_read,
-    count_if(continuation = gold) AS continuation_right,
-    count_if(continuation = gold) / nullif(continuation_read, 0) AS continuation_accuracy
+    sum(continuation = gold)::BIGINT AS continuation_right,
+    sum(continuation = gold) / nullif(continuation_read, 0) AS continuation_accuracy
 FROM outcomes
 GROUP BY run_id, format
 ORDER BY run_id, format

@@ -6,9 +6,9 @@ SELECT
     format,
     subject,
     count(first_token_right) AS first_token_read,
-    count_if(first_token_right) / nullif(first_token_read, 0) AS first_token_accuracy,
+    sum(first_token_right) / nullif(first_token_read, 0) AS first_token_accuracy,
     count(text_right) AS text_read,
-    count_if(text_right) / nullif(text_read, 0) AS text_accuracy
+    sum(text_right) / nullif(text_read, 0) AS text_accuracy
 FROM outcomes
 WHERE gold IS NOT NULL
     AND run_id = (SELECT max(run_id) FROM runs WHERE kind IN ('run', 'import'))

@@ -12,10 +12,10 @@ SELECT
     a.reading AS one,
     b.reading AS other,
     count(*) AS both_read,
-    count_if(a.says = b.says) AS agree,
+    sum(a.says = b.says)::BIGINT AS agree,
     agree / both_read AS share,
-    count_if(a.correct AND NOT b.correct) AS only_one_right,
-    count_if(b.correct AND NOT a.correct) AS only_other_right
+    sum(a.correct AND NOT b.correct)::BIGINT AS only_one_right,
+    sum(b.correct AND NOT a.correct)::BIGINT AS only_other_right
 FROM said a
 JOIN said b ON b.probe_id = a.probe_id AND b.reading > a.reading
 GROUP BY a.format, a.reading, b.reading

@@ -7,8 +7,8 @@ SELECT
     count(*) AS probes,
     count(first_token_right) AS graded,
     avg(first_probability) FILTER (first_token_right IS NOT NULL) AS mean_confidence,
-    count_if(first_token_right) AS first_token_right,
-    count_if(first_token_right) / nullif(graded, 0) AS accuracy
+    sum(first_token_right)::BIGINT AS first_token_right,
+    sum(first_token_right) / nullif(graded, 0) AS accuracy
 FROM outcomes
 WHERE first_probability IS NOT NULL
     AND run_id = (SELECT max(run_id) FROM runs WHERE kind IN ('run', 'import'))

@@ -8,7 +8,7 @@ SELECT
     count(*) AS texts,
     texts / sum(texts) OVER (PARTITION BY p.format) AS share,
     avg(exp(w.logprob::DOUBLE)) AS mean_probability,
-    count_if(o.text_status = 'option') AS name_an_option
+    sum(o.text_status = 'option')::BIGINT AS name_an_option
 FROM positions w
 JOIN probes p ON p.probe_id = w.probe_id
 JOIN outcomes o ON o.probe_id = w.probe_id

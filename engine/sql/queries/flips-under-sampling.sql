@@ -5,7 +5,7 @@ WITH sampled AS (
     SELECT
         o.probe_id,
         count(*) AS samples,
-        count_if(r.status <> o.text_status OR r.label IS DISTINCT FROM o.text_label) AS flipped,
+        sum(r.status <> o.text_status OR r.label IS DISTINCT FROM o.text_label)::BIGINT AS flipped,
         count(DISTINCT (r.status, r.label)) AS different_answers
     FROM outcomes o
     JOIN readings r ON r.probe_id = o.probe_id AND r.name = 'sample_text'

@@ -6,7 +6,7 @@ SELECT
     h.status AS human_status,
     o.read_status AS ladder_status,
     count(*) AS texts,
-    count_if(h.label IS NOT DISTINCT FROM o.read_label) AS same_option,
+    sum(h.label IS NOT DISTINCT FROM o.read_label)::BIGINT AS same_option,
     texts / sum(texts) OVER (PARTITION BY o.run_id, h.status) AS share
 FROM human_labels h
 JOIN outcomes o ON o.probe_id = h.probe_id

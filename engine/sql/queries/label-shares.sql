@@ -10,7 +10,7 @@ SELECT
     sum(named) OVER (PARTITION BY format, reading, order_index)::BIGINT AS all_named,
     named / all_named AS share,
     (
-        SELECT count_if(o.gold = a.label) / nullif(count(o.gold), 0)
+        SELECT sum(o.gold = a.label) / nullif(count(o.gold), 0)
         FROM outcomes o
         WHERE o.format = a.format
             AND o.order_index = a.order_index

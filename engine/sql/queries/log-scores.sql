@@ -9,9 +9,9 @@ SELECT
     count(s.value) AS with_number,
     avg(s.value) AS mean_score,
     count(*) FILTER (s.value IS NOT NULL AND o.text_right IS NOT NULL) AS comparable,
-    count_if((s.value = 1) = o.text_right) AS same,
-    count_if(s.value = 1 AND NOT o.text_right) AS only_log_right,
-    count_if(s.value <> 1 AND o.text_right) AS only_text_right
+    sum((s.value = 1) = o.text_right)::BIGINT AS same,
+    sum(s.value = 1 AND NOT o.text_right)::BIGINT AS only_log_right,
+    sum(s.value <> 1 AND o.text_right)::BIGINT AS only_text_right
 FROM scores s
 JOIN outcomes o ON o.probe_id = s.probe_id
 GROUP BY o.run_id, o.format, s.name

@@ -6,13 +6,12 @@ SELECT
     format,
     count(*) AS probes,
     count(mismatch) AS with_both,
-    CASE WHEN with_both > 0 THEN count_if(mismatch) END AS mismatches,
+    sum(mismatch)::BIGINT AS mismatches,
     mismatches / nullif(with_both, 0) AS share,
-    CASE WHEN count(vocab_mismatch) > 0 THEN count_if(vocab_mismatch) END AS vocab_mismatches,
-    CASE WHEN count(same_but_not_first) > 0
-        THEN count_if(same_but_not_first) END AS same_but_not_first,
-    count_if(mismatch AND text_status = 'option') AS another_option,
-    count_if(mismatch AND text_status <> 'option') AS no_option
+    sum(vocab_mismatch)::BIGINT AS vocab_mismatches,
+    sum(same_but_not_first)::BIGINT AS same_but_not_first,
+    sum(mismatch AND text_status = 'option')::BIGINT AS another_option,
+    sum(mismatch AND text_status <> 'option')::BIGINT AS no_option
 FROM outcomes
 GROUP BY run_id, format
 ORDER BY run_id, format

@@ -10,9 +10,9 @@ SELECT
     max(len(prompt_ids)) AS most_tokens,
     min(shots) AS fewest_shots,
     max(shots) AS most_shots,
-    CASE WHEN count(chat) > 0 THEN count_if(chat) END AS with_chat_template,
-    CASE WHEN count(dropped_tokens) > 0 THEN count_if(dropped_tokens > 0) END AS cut_to_fit,
-    count_if(len(warnings) > 0) AS with_warnings
+    sum(chat)::BIGINT AS with_chat_template,
+    sum(dropped_tokens > 0)::BIGINT AS cut_to_fit,
+    sum(len(warnings) > 0)::BIGINT AS with_warnings
 FROM probes
 GROUP BY run_id, format
 ORDER BY run_id, format

@@ -5,11 +5,10 @@ SELECT
     run_id,
     format,
     count(refusal) AS texts,
-    count_if(refusal) AS refused,
+    sum(refusal)::BIGINT AS refused,
     refused / nullif(texts, 0) AS share,
     count(first_refusal) AS with_refusal_option,
-    CASE WHEN with_refusal_option > 0
-        THEN count_if(first_refusal) END AS first_token_refused
+    sum(first_refusal)::BIGINT AS first_token_refused
 FROM outcomes
 GROUP BY run_id, format
 ORDER BY run_id, format

@@ -2,7 +2,7 @@
 -- Graded probes of the newest run whose greedy text is wrong although at least one sample is right:
 -- the room that sampling leaves to a better choice among the samples.
 WITH sampled AS (
-    SELECT probe_id, count(*) AS samples, count_if(correct) AS right_samples
+    SELECT probe_id, count(*) AS samples, sum(correct)::BIGINT AS right_samples
     FROM answers
     WHERE reading = 'sample_text'
         AND run_id = (SELECT max(run_id) FROM runs WHERE kind IN ('run', 'import'))

@@ -31,12 +31,12 @@ SELECT
     w.format,
     count(*) AS probes,
     count(o.first_token_right) AS first_token_graded,
-    count_if(o.first_token_right) / nullif(first_token_graded, 0) AS first_token_accuracy,
+    sum(o.first_token_right) / nullif(first_token_graded, 0) AS first_token_accuracy,
     count(o.text_right) AS text_graded,
-    count_if(o.text_right) / nullif(text_graded, 0) AS text_accuracy,
+    sum(o.text_right) / nullif(text_graded, 0) AS text_accuracy,
     count(o.mismatch) AS with_both,
-    count_if(o.mismatch) / nullif(with_both, 0) AS mismatch,
-    count_if(o.refusal) AS refused,
+    sum(o.mismatch) / nullif(with_both, 0) AS mismatch,
+    sum(o.refusal)::BIGINT AS refused,
     avg(o.option_mass) AS mean_option_mass,
     avg(o.entropy) AS mean_entropy
 FROM wanted w

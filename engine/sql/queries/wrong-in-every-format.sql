@@ -9,7 +9,7 @@ SELECT
     any_value(o.question) AS question,
     count(DISTINCT o.format) FILTER (o.text_right IS NOT NULL) AS formats,
     count(o.text_right) AS texts,
-    count_if(o.first_token_right) AS first_token_right,
+    sum(o.first_token_right)::BIGINT AS first_token_right,
     list(DISTINCT o.text_status ORDER BY o.text_status) AS texts_say,
     any_value(q.gold) AS gold_in_source,
     any_value(list_filter(q.options, lambda x: x.label = q.gold)[1].text) AS gold_text,
@@ -18,5 +18,5 @@ FROM outcomes o
 JOIN questions q ON q.question_id = o.question_id
 WHERE o.run_id = (SELECT max(run_id) FROM runs WHERE kind IN ('run', 'import'))
 GROUP BY o.run_id, o.question_index, o.question_id
-HAVING texts > 0 AND count_if(o.text_right) = 0
+HAVING NOT bool_or(o.text_right)
 ORDER BY o.question_index
