@@ -38,8 +38,8 @@ EXPLORER = Path(sys.executable).with_name("logitscope")
 SOURCE = QUESTIONS[-1][1]
 FORMATS = ("low", "mmlu-original")
 
-IN_LIST = r"row [\d,]+ of [\d,]+"
-IN_QUESTION = r"question [\d,]+ of [\d,]+"
+IN_LIST = r"row [\d,]+ of [\d,]+ · (?:by|n: )"
+IN_QUESTION = r"question [\d,]+ · row [\d,]+ of [\d,]+"
 """What only the list of questions, and only an open question, says."""
 
 _WALK = 5
@@ -71,7 +71,7 @@ class Extent:
     busy: int = 20_000
 
 
-_QUICK = Extent(questions=4, samples=2, starts=1, presses=2, busy=5_000)
+QUICK = Extent(questions=4, samples=2, starts=1, presses=2, busy=5_000)
 
 
 @dataclass
@@ -254,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure everything and print the tables."""
     options = parser(__doc__ or "").parse_args(arguments)
     report = begin("latency", __doc__ or "", options)
-    extent = _QUICK if options.quick else Extent()
+    extent = QUICK if options.quick else Extent()
     with tempfile.TemporaryDirectory() as folder:
         path = record(Path(folder), extent)
         questions = write_questions(Path(folder, "many.jsonl"), extent.busy)

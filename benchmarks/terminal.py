@@ -35,8 +35,8 @@ KEYS = {
     "home": b"\x1b[H",
     "end": b"\x1b[F",
     "pagedown": b"\x1b[6~",
-    "f5": b"\x1b[15~",
     "f6": b"\x1b[17~",
+    "f8": b"\x1b[19~",
     "slash": b"/",
     "full_stop": b".",
 }

@@ -119,6 +119,7 @@ FROM gathered;
 CREATE OR REPLACE VIEW listing AS
 SELECT
     o.*,
+    o.question_index + 1 AS question_number, -- as the explorer counts, from 1
     m.probe_id IS NOT NULL AS marked -- whether a person marked it
 FROM outcomes o
 LEFT JOIN marks m ON m.probe_id = o.probe_id;

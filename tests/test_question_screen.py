@@ -56,7 +56,13 @@ def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_the_header_names_the_question_and_its_flags_in_words() -> None:
     async with opened() as driver:
         header = driver.text.split("\n")[:2]
-        for word in ("question 1 · row 1 of 5", "astronomy", "format low", "order 0", "gold B Mercury"):
+        for word in (
+            "question 1 · row 1 of 5",
+            "astronomy",
+            "format low",
+            "order 0",
+            "gold B Mercury",
+        ):
             assert word in header[0]
         assert "⚑ mismatch" in header[1]
         assert "⚑ low margin" in header[1]

@@ -156,7 +156,7 @@ async def test_n_goes_from_mismatch_to_mismatch(explorer: ExplorerApp) -> None:
 
 
 async def test_every_flag_has_a_tab_with_its_count(explorer: ExplorerApp) -> None:
-    async with explorer.run_test(size=(300, 40)) as pilot:
+    async with explorer.run_test(size=(340, 40)) as pilot:
         await settle(pilot)
         shown = text_of(explorer)
         counts = browse.flag_counts(explorer.session.store, 1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult
 
 from engine.errors import LogitscopeError
 from engine.sql.result import Column
-from tui import charts, clipboard
+from tui import charts, cli, clipboard
 from tui.charts import DRAWN_ROWS, MOST_BARS, MOST_SERIES, Chart, choose, of_kind, plotted
 from tui.plots import picture
 from tui.widgets.value_chart import ValueChart
@@ -182,3 +184,47 @@ async def test_what_can_not_be_drawn_is_said_and_can_be_changed() -> None:
         assert "There are no rows to draw." in app.chart.copied()
         await pilot.press("t", "x", "y", "s")
         assert app.chart.chart is None
+
+
+Draw = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def draw(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sample_database: Path
+) -> Draw:
+    """Runs ``logitscope sql``: exit code, output, talk."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        given = ["logitscope", "sql", *arguments, "--db", str(sample_database)]
+        monkeypatch.setattr("sys.argv", given)
+        monkeypatch.setenv("COLUMNS", "80")
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_the_command_draws_the_last_result(draw: Draw) -> None:
+    counted = "SELECT format, count(*) AS probes FROM listing GROUP BY 1 ORDER BY 1"
+    code, out, err = draw(f"SELECT 1 AS a; {counted}", "--chart", "auto")
+    assert (code, out.splitlines()[0], err) == (0, "probes by format", "2 of 2 rows.\n")
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["high", "low"]
+    assert "█" in out
+
+
+def test_the_command_draws_what_it_is_told_or_says_why_not(draw: Draw) -> None:
+    code, out, _ = draw("SELECT entropy, margin FROM listing", "--chart", "histogram")
+    assert (code, out.splitlines()[0]) == (0, "rows by entropy")
+    code, out, err = draw("SELECT 'a' AS a", "--chart", "line")
+    assert (code, out) == (1, "")
+    assert "second column of numbers" in err
+    code, out, err = draw("CREATE VIEW none_of_it AS SELECT 1 AS a", "--chart", "bar")
+    assert (code, out) == (1, "")
+    assert "There are no rows to draw." in err
+    assert draw("SELECT 1 AS a", "--chart", "bar", "--json")[0] == 2

@@ -23,7 +23,7 @@ from tui.actions import bindings
 from tui.announce import announce
 from tui.characters import KEEP_ORDER, REORDER
 from tui.config import Config, read_config
-from tui.events import Noted, Problem, RunEnded, RunProgressed, SessionEvent
+from tui.events import ListingChanged, Noted, Problem, RunEnded, RunProgressed, SessionEvent
 from tui.palette import RegistryCommands
 from tui.palette_places import PickTheme, PlaceCommands, ThemeCommands, ThemesByWord
 from tui.restore import Restorer
@@ -51,14 +51,17 @@ class ExplorerApp(App[int], inherit_bindings=False):
     COMMANDS: ClassVar = {RegistryCommands, PlaceCommands, ThemesByWord}
     VERTICAL_BREAKPOINTS = [(LOW, "-low"), (HIGH, "-high")]  # noqa: RUF012 - Textual's own type
 
-    def __init__(self, session: Session, config: Config | None = None) -> None:
-        """Show a session under the user's settings, or under none."""
+    def __init__(
+        self, session: Session, config: Config | None = None, *, tour: bool = False
+    ) -> None:
+        """Show a session under the user's settings, or under none; begin with a guided tour."""
         super().__init__()
         self.session = session
         self.config = config or Config()
         self.settings = self.config.settings
         self._restorer = Restorer(self)
         self._run_began: float | None = None
+        self._tour_due = tour
         for theme in themes.OWN_THEMES:
             self.register_theme(theme)
         picked = themes.picked(self.settings.theme)
@@ -150,6 +153,10 @@ class ExplorerApp(App[int], inherit_bindings=False):
             self._tell(f"{event.sentence} {event.hint}", "error")
         elif isinstance(event, Noted):
             self._tell(event.sentence)
+        elif isinstance(event, ListingChanged) and self._tour_due:
+            self._tour_due = False
+            if len(self.screen_stack) == 1:
+                self.call_after_refresh(self.action_tour)
         elif isinstance(event, RunProgressed):
             self._run_began = self._run_began or time.monotonic()
         elif isinstance(event, RunEnded):
@@ -192,6 +199,18 @@ class ExplorerApp(App[int], inherit_bindings=False):
 
         open_sql(self, self.session)
 
+    def action_tour(self) -> None:
+        """Be shown the screens."""
+        from tui.screens.tour import tour
+
+        self.run_worker(tour(self), group="tour")
+
+    def _can_tour(self) -> bool:
+        from tui.screens.tour import can_begin
+
+        over = [each for each in self.screen_stack if not isinstance(each, CommandPalette)]
+        return bool(self.session.listing) and can_begin(over)
+
     def action_jump(self) -> None:
         """Put letters on the parts of the screen."""
         from tui.jump import targets
@@ -209,6 +228,8 @@ class ExplorerApp(App[int], inherit_bindings=False):
         if action == "move_line":
             outwards = parameters[0] if parameters else 0
             return len(self._lines()) > int(str(outwards))
+        if action == "tour":
+            return self._can_tour()
         if action == "reset_lines":
             return bool(self._below_palette.query(Divider))
         return True
@@ -296,8 +317,14 @@ def run_explorer(
     if fresh or not config.settings.restore:
         session.state = State(sql_text=session.state.sql_text, sizes=session.state.sizes)
     try:
-        app = ExplorerApp(session, config)
+        app = ExplorerApp(session, config, tour=demo and not _toured())
         app.run()
         return app.return_code or 0
     finally:
         session.close()
+
+
+def _toured() -> bool:
+    from tui.tour import seen
+
+    return seen()

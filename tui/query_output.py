@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import LogitscopeError
 from tui.output import say
-from tui.text_table import TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,6 +117,8 @@ class QueryOutput:
             say(done.sentence())
 
     def _print_table(self, rows: Result | pa.Table, columns: Sequence[str]) -> None:
+        from tui.text_table import TextTable
+
         on_screen = sys.stdout.isatty()
         limit = ON_SCREEN if self._limit is None and on_screen else self._limit
         table = TextTable(columns, width=shutil.get_terminal_size().columns if on_screen else None)

@@ -80,6 +80,10 @@ class _Candidate(msgspec.Struct, frozen=True):
     documentation: str = ""
 
 
+_Nameable = _Candidate | Function
+"""A function becomes a candidate only where it matches: there are hundreds."""
+
+
 def complete(text: str, place: int, catalog: Catalog) -> list[Suggestion]:
     """What may stand at a place, the likeliest first; nothing inside comments and plain strings.
 
@@ -99,11 +103,15 @@ def complete(text: str, place: int, catalog: Catalog) -> list[Suggestion]:
     tokens = [token for token in (*known, *after) if token.kind not in ("blank", "comment")]
     statement = _statement(tokens, place)
     block = read_blocks(statement, catalog, start)
-    found: Iterable[_Candidate] = _candidates(
+    found: Iterable[_Nameable] = _candidates(
         block, [token for token in statement if token.end <= start], start, catalog
     )
     if naming and naming.kind == "quoted":
-        found = (each for each in found if each.kind not in ("function", "keyword"))
+        found = (
+            each
+            for each in found
+            if isinstance(each, _Candidate) and each.kind not in ("function", "keyword")
+        )
     return [
         Suggestion(each.text, each.kind, each.detail, each.documentation, start)
         for each in _ranked(found, word)
@@ -144,7 +152,7 @@ def _statement(tokens: Sequence[Token], place: int) -> list[Token]:
 
 def _candidates(
     block: Block, before: Sequence[Token], place: int, catalog: Catalog
-) -> Iterator[_Candidate]:
+) -> Iterator[_Nameable]:
     if before and before[-1].text == ".":
         yield from _members(block, before[:-1], catalog)
         return
@@ -152,7 +160,7 @@ def _candidates(
     if block.depth(place) == 0 and keyword in _NAMES_TABLE:
         if not since or since[-1].text == ",":
             yield from _tables(block, catalog)
-            yield from (_function(each) for each in catalog.functions if each.makes_rows)
+            yield from (each for each in catalog.functions if each.makes_rows)
             yield _Candidate("select", "SELECT", "keyword")
         else:
             yield from map(_keyword, _AFTER_TABLE)
@@ -162,7 +170,7 @@ def _candidates(
         yield from map(_keyword, catalog.keywords)
         return
     yield from _in_reach(block, catalog)
-    yield from (_function(each) for each in catalog.functions if each.makes_values)
+    yield from (each for each in catalog.functions if each.makes_values)
     yield from map(_keyword, _COMMON)
     yield from map(_keyword, catalog.keywords)
 
@@ -242,7 +250,7 @@ def _keyword(name: str) -> _Candidate:
     return _Candidate(name.lower(), name.upper(), "keyword")
 
 
-def _ranked(found: Iterable[_Candidate], word: str) -> list[_Candidate]:
+def _ranked(found: Iterable[_Nameable], word: str) -> list[_Candidate]:
     """The best matches.
 
     Beginnings come first, then beginnings of a part of the name; scattered letters count where
@@ -250,15 +258,17 @@ def _ranked(found: Iterable[_Candidate], word: str) -> list[_Candidate]:
     """
     sought = word.lower()
     scattered = re.compile(".*?".join(map(re.escape, sought)), re.DOTALL)
-    best: list[list[_Candidate]] = [[], [], [], []]
+    best: list[list[_Nameable]] = [[], [], [], []]
     seen: set[str] = set()
     for each in found:
         rank = _rank(each.name.lower(), sought, scattered)
-        if rank is not None and each.text not in seen:
-            seen.add(each.text)
+        text = each.name if isinstance(each, Function) else each.text
+        if rank is not None and text not in seen:
+            seen.add(text)
             best[rank].append(each)
     exact, beginnings, parts, scattered_ones = best
-    return [*exact, *beginnings, *parts][:MOST] or scattered_ones[:MOST]
+    chosen = [*exact, *beginnings, *parts][:MOST] or scattered_ones[:MOST]
+    return [_function(each) if isinstance(each, Function) else each for each in chosen]
 
 
 def _rank(name: str, sought: str, scattered: re.Pattern[str]) -> int | None:

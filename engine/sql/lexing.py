@@ -8,9 +8,11 @@ parser wants whole statements, so the few lines of lexing that both need stand h
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, get_args
 
 TokenKind = Literal["word", "quoted", "string", "comment", "number", "symbol", "blank"]
+
+_KINDS: dict[str | None, TokenKind] = {kind: kind for kind in get_args(TokenKind)}
 
 _TOKEN = re.compile(
     r"""
@@ -77,6 +79,6 @@ def lex(text: str, start: int = 0) -> list[Token]:
         start: Added to every place.
     """
     return [
-        Token(cast("TokenKind", found.lastgroup), found.group(), start + found.start())
+        Token(_KINDS[found.lastgroup], found.group(), start + found.start())
         for found in _TOKEN.finditer(text)
     ]

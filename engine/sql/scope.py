@@ -7,7 +7,7 @@ made out is left out, and everything else still completes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -25,6 +25,9 @@ CLAUSES = frozenset(
      "table", "view", "into", "values", "set", "sample", "show"}
 )  # fmt: skip
 """Words that begin another part of a block."""
+
+_OPENING = frozenset("([{")
+_CLOSING = frozenset(")]}")
 
 SETS = frozenset({"union", "intersect", "except"})
 
@@ -89,7 +92,7 @@ class Block(msgspec.Struct):
         for token, depth in zip(self.tokens, self.depths, strict=True):
             if token.end > place:
                 break
-            opened = depth + (token.text in "([{")
+            opened = depth + (token.text in _OPENING)
         return opened
 
     def visible(self) -> Iterator[Source]:
@@ -132,36 +135,34 @@ class _Reader:
         Of several sides of a UNION the block is the first, as its columns are those of the whole.
         """
         first = holder = None
-        for start, side in _sides(tokens):
-            block, within = self._side(side, outer, first.ctes if first else {})
+        for start, side, depths in _sides(tokens):
+            block = Block(side, depths, outer)
+            if first is not None:
+                block.ctes |= first.ctes
+            within = self._read_side(block)
             first = first or block
             if within is not None or start <= self._place:
                 holder = within or block
         assert first is not None
         return first, holder
 
-    def _side(
-        self, tokens: list[Token], outer: Block | None, ctes: Mapping[str, tuple[Column, ...]]
-    ) -> tuple[Block, Block | None]:
-        block = Block(tokens, _depths(tokens), outer, ctes=dict(ctes))
+    def _read_side(self, block: Block) -> Block | None:
+        """Read a block; returns the one inside it that holds the place, where one does."""
+        tokens = block.tokens
         holder = None
         for at, inside, closed in _parentheses(tokens):
-            if not _is_query(inside):
-                continue
             name = _cte_name(tokens, at)
             within, found = self._block(inside, block)
             block.inner[at] = within
             if name:
                 listed = _listed_columns(tokens, at)
                 block.ctes[name] = listed or within.selected
-            end = inside[-1].end if inside else tokens[at].end
-            if closed is not None:
-                end = closed.start
+            end = inside[-1].end if closed is None else closed.start
             if tokens[at].end <= self._place <= end or (closed is None and self._place >= end):
                 holder = found or within
         block.sources = list(self._sources(block))
         block.selected = tuple(self._selected(block))
-        return block, holder
+        return holder
 
     def _sources(self, block: Block) -> Iterator[Source]:
         """What FROM and JOIN name, with the aliases."""
@@ -238,34 +239,36 @@ class _Reader:
                 yield same or Column(name, "")
 
 
-def _sides(tokens: list[Token]) -> Iterator[tuple[int, list[Token]]]:
-    """What UNION, INTERSECT and EXCEPT put together, each with the place where it begins."""
-    start = 0
-    side: list[Token] = []
-    for token, depth in zip(tokens, _depths(tokens), strict=True):
+def _sides(tokens: list[Token]) -> Iterator[tuple[int, list[Token], list[int]]]:
+    """What UNION, INTERSECT and EXCEPT put together: place of the beginning, tokens, depths."""
+    depths = _depths(tokens)
+    start = first = 0
+    for at, (token, depth) in enumerate(zip(tokens, depths, strict=True)):
         if depth == 0 and token.kind == "word" and token.key in SETS:
-            yield start, side
-            start, side = token.end, []
-        else:
-            side.append(token)
-    yield start, side
+            yield start, tokens[first:at], depths[first:at]
+            start, first = token.end, at + 1
+    yield start, tokens[first:], depths[first:]
 
 
 def _depths(tokens: Sequence[Token]) -> list[int]:
+    """How many parentheses, brackets and braces are open at each token, its own left out."""
     depths = []
     depth = 0
     for token in tokens:
-        depth -= token.text in (")", "]", "}")
-        depth = max(depth, 0)
+        text = token.text
+        if text in _CLOSING and depth:
+            depth -= 1
         depths.append(depth)
-        depth += token.text in ("(", "[", "{")
+        if text in _OPENING:
+            depth += 1
     return depths
 
 
 def _parentheses(tokens: list[Token]) -> Iterator[tuple[int, list[Token], Token | None]]:
-    """Every outermost parenthesis: its place, what is inside, and what closes it.
+    """Every parenthesis with a query in it: its place, what is inside, and what closes it.
 
-    A parenthesis that holds no query is looked into: calls have subqueries as arguments.
+    One without is looked into, as calls have subqueries for arguments; one inside another is not
+    told.
     """
     at = 0
     while at < len(tokens):

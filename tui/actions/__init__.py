@@ -28,11 +28,14 @@ from tui.actions.sql import (
     UNLOCK,
     VALUES,
 )
+from tui.actions.tour import BEGIN_TOUR, TOUR
 
 __all__ = ["ACTIONS", "Action", "bindings", "in_scope"]
 
 ACTIONS: tuple[Action, ...] = (
     *APP,
+    *BEGIN_TOUR,
+    *TOUR,
     *QUESTIONS,
     *GRID,
     *FILTER,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import CancelledError, LogitscopeError
+from tui.chart_output import ChartKind, ChartOutput
 from tui.commands.database import CopyOption, DatabaseOption, database_or_demo, opened_for_reading
 from tui.query_output import QueryOutput, ResultFormat
 
@@ -58,6 +59,10 @@ def sql(
     force: Annotated[
         bool, typer.Option("--force", help="Write over the file of --out if there is one.")
     ] = False,
+    chart: Annotated[
+        ChartKind | None,
+        typer.Option("--chart", help="Draw the last result; auto takes what suits its columns."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=0, help="Write at most so many rows.")
     ] = None,
@@ -84,6 +89,8 @@ def sql(
     if (run is not None or probe is not None) and saved is None:
         raise typer.BadParameter("--run and --probe are for a query of --saved.")
     wanted: ResultFormat | None = "json" if json else output_format
+    if chart is not None and (wanted or out is not None or limit is not None):
+        raise typer.BadParameter("--chart draws on the terminal: leave -o, --out and --limit out.")
     output = QueryOutput(wanted, out, replace=force, limit=limit)
     if listed:
         output.write_cells(("name", "title", "about", "own"), _saved_rows())
@@ -93,7 +100,7 @@ def sql(
         if catalog or describe is not None:
             output.write_cells(*_documented(store, describe))
         else:
-            _ask(store, text, output, unlocked=unlocked)
+            _ask(store, text, ChartOutput(chart) if chart else output, unlocked=unlocked)
 
 
 def _text(
@@ -151,7 +158,7 @@ def _opened(db: Path | None, *, copy: bool, unlocked: bool) -> Store:
     return open_store(database_or_demo(db))
 
 
-def _ask(store: Store, text: str, output: QueryOutput, *, unlocked: bool) -> None:
+def _ask(store: Store, text: str, output: QueryOutput | ChartOutput, *, unlocked: bool) -> None:
     """Run the statements and write their rows, in a thread: the main one waits for ctrl+c."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -172,7 +179,7 @@ def _ask(store: Store, text: str, output: QueryOutput, *, unlocked: bool) -> Non
             console.close()
 
 
-def _run(console: Console, text: str, output: QueryOutput) -> None:
+def _run(console: Console, text: str, output: QueryOutput | ChartOutput) -> None:
     from engine.sql.statements import QueryError
 
     try:

@@ -131,6 +131,11 @@ class HelpScreen(ModalScreen[None]):
         self._search.display = True
         self._search.focus()
 
+    def action_tour(self) -> None:
+        """Close the help and begin the tour, where it can begin."""
+        self.dismiss()
+        self.app.call_later(self.app.run_action, "app.tour")
+
     def action_close(self) -> None:
         """Back to where the help was asked for; from a search, back to everything first."""
         if self._search.display:

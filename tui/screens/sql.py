@@ -124,6 +124,7 @@ class SqlScreen(Screen[None]):
         if text != self._editor.text:
             self._history.add(self._editor.text, self._session.store.path)
             self._editor.take(text)
+            self._editor.move_cursor((0, 0))
         self._editor.focus()
 
     # Words
@@ -331,6 +332,11 @@ class SqlScreen(Screen[None]):
             self._editor.take(lay_out(self._editor.text))
         except LogitscopeError as error:
             self._refuse(error)
+
+    @on(CompletionList.Taken)
+    def _take_suggestion(self) -> None:
+        self._editor.take_chosen()
+        self._editor.focus()
 
     @on(SqlEditor.Stepped)
     def _step_history(self, event: SqlEditor.Stepped) -> None:

@@ -21,15 +21,21 @@ from tui.words import FLAG_LETTERS
 
 
 class Tab(NamedTuple):
-    """One tab: the flag it stands for (None for all rows) and what it says."""
+    """One tab: the flag it stands for (None for all rows), what it says, and its number key."""
 
     flag: str | None
     text: str
+    key: str
 
 
-TABS: tuple[Tab, ...] = (
-    Tab(None, "all"),
-    *(Tab(flag.name, f"{FLAG_LETTERS[flag.name]} {flag.title}") for flag in FLAGS),
+NUMBERED = 10
+"""Tabs with a number key: 1 to 9, then 0."""
+
+TABS: tuple[Tab, ...] = tuple(
+    Tab(flag, text, str((place + 1) % NUMBERED) if place < NUMBERED else "")
+    for place, (flag, text) in enumerate(
+        [(None, "all"), *((flag.name, f"{FLAG_LETTERS[flag.name]} {flag.title}") for flag in FLAGS)]
+    )
 )
 
 
@@ -37,7 +43,9 @@ class FlagTabs(Widget):
     """The tabs. ``counts`` maps flags, and ``all``, to numbers of rows; others are not recorded."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--active", "tabs--empty", "tabs--count"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"tabs--{name}" for name in ("active", "empty", "count", "key")
+    }
 
     active: reactive[str | None] = reactive(None)
     counts: reactive[dict[str, int]] = reactive(dict)
@@ -105,6 +113,10 @@ class FlagTabs(Widget):
         return placed
 
     def _tab(self, tab: Tab) -> list[Segment]:
+        key = Segment(tab.key, self.get_component_rich_style("tabs--key"))
+        return [key, *self._titled(tab)]
+
+    def _titled(self, tab: Tab) -> list[Segment]:
         count = self.count(tab.flag)
         if tab.flag == self.active:
             style = self.get_component_rich_style("tabs--active")

@@ -115,6 +115,7 @@ class SqlEditor(TextArea):
             self.history.checkpoint()
             self.replace(text, (0, 0), self.document.end)
             self.history.checkpoint()
+            self.move_cursor(self.document.end)
         self._popup.close()
 
     def place_of(self, location: Location) -> int:
@@ -135,10 +136,9 @@ class SqlEditor(TextArea):
     def edit(self, edit: Any) -> EditResult:
         """Carry out an edit; what was wrong may not be any more."""
         self._problem = None
-        result = super().edit(edit)
-        self._suit_language()
-        return result
+        return super().edit(edit)
 
+    @on(TextArea.Changed)
     def _suit_language(self) -> None:
         """Highlight texts that are not too long for it."""
         wanted = "sql" if self.document.line_count <= MOST_LINES else None
@@ -146,6 +146,11 @@ class SqlEditor(TextArea):
             selection = self.selection
             self.language = wanted
             self.selection = selection
+
+    def _recompute_cursor_offset(self) -> None:
+        # While an undo takes lines away, TextArea asks where the cursor is before it is moved.
+        if self.cursor_location[0] < self.document.line_count:
+            super()._recompute_cursor_offset()  # type: ignore[no-untyped-call]
 
     # Errors
 
@@ -269,8 +274,9 @@ class SqlEditor(TextArea):
             self._popup.close()
 
     def on_blur(self) -> None:
-        """Close the list of suggestions."""
-        self._popup.close()
+        """Close the list of suggestions, unless it is about to be clicked."""
+        if not self._popup.is_mouse_over:
+            self._popup.close()
 
     def on_key(self, event: events.Key) -> None:
         """While suggestions are shown, enter takes one that was chosen, and escape closes them."""
