@@ -249,7 +249,7 @@ def hold_grid(ledger: Ledger, path: Path, extent: Extent) -> None:
         ledger.hold(f"start to a list of {extent.probes:,} rows", terminal.age, None, ms)
 
         def pages(what: str) -> None:
-            terminal.press("home")
+            terminal.type("home")
             ledger.keys(f"page down, {what}", _pressed(terminal, "pagedown", extent.presses),
                         PAGE_BUDGET)  # fmt: skip
             memory.append(terminal.memory)
@@ -272,7 +272,7 @@ def hold_grid(ledger: Ledger, path: Path, extent: Extent) -> None:
         ask(f"filtered list sorted by {SORTED_BY}", *["full_stop"] * sorts)
         pages("filtered and sorted")
         terminal.press("slash")
-        terminal.type("\x15")
+        terminal.type("ctrl+u")
         ask(f"every row sorted by {SORTED_BY}", "enter")
         pages("sorted")
     ledger.hold("memory, the most while browsing", max(memory), MEMORY_BUDGET, mb)

@@ -157,8 +157,8 @@ class Terminal:
         return Answer(first - pressed, last - pressed)
 
     def type(self, text: str) -> None:
-        """Write characters without waiting for an answer."""
-        os.write(self._screen, text.encode())
+        """Write characters, or a key of :data:`KEYS`, without waiting for an answer."""
+        os.write(self._screen, KEYS.get(text) or text.encode())
 
     def settle(self) -> None:
         """Wait until nothing is written, for a second at most."""

@@ -15,6 +15,7 @@ from tui.screens.question import QuestionScreen
 from tui.screens.questions import QuestionsScreen
 from tui.screens.studies import StudyScreen
 from tui.session import Session
+from tui.widgets.value_grid import ValueGrid
 
 
 async def listed(pilot: Pilot[int], query: str) -> list[str]:
@@ -121,6 +122,16 @@ async def test_a_saved_query_is_brought_to_the_sql_screen(explorer: ExplorerApp)
         await until(pilot, lambda: isinstance(explorer.screen, SqlScreen))
         await settle(pilot)
         assert explorer.session.state.sql_text == query.aimed(1)
+        assert explorer.screen.query_one(ValueGrid).result is not None, "it is run at once"
+
+
+async def test_the_rows_of_a_flag_are_shown_by_its_name(explorer: ExplorerApp) -> None:
+    async with explorer.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await choose(pilot, "Show the flag refusal")
+        await settle(pilot)
+        assert explorer.session.query is not None
+        assert explorer.session.query.flag == "refusal"
 
 
 async def test_names_need_not_be_whole(explorer: ExplorerApp) -> None:

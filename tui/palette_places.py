@@ -13,6 +13,7 @@ import msgspec
 from textual.command import Hit, Hits
 from textual.markup import escape
 
+from engine.flags import FLAGS
 from tui.palette import Command, Commands
 from tui.places import PLACES, go_to, open_question
 from tui.words import one_line
@@ -58,6 +59,7 @@ class PlaceCommands(Commands):
         yield from self._runs()
         yield from self._studies()
         yield from self._formats()
+        yield from self._tabs()
         yield from self._queries()
 
     async def search(self, query: str) -> Hits:
@@ -133,7 +135,21 @@ class PlaceCommands(Commands):
 
         run = self._session.run
         sql = query.aimed(run.run_id if run is not None else None)
-        open_sql(self._explorer, self._session, sql)
+        open_sql(self._explorer, self._session, sql, run=True)
+
+    def _tabs(self) -> Iterator[Command]:
+        if self._session.run is not None:
+            for flag in FLAGS:
+                yield Command(
+                    f"Show the flag {flag.title}",
+                    escape(flag.description),
+                    partial(self._show_flag, flag.name),
+                )
+
+    async def _show_flag(self, name: str) -> None:
+        await go_to(self._explorer, "questions")
+        if self._session.query is not None:
+            self._session.show(msgspec.structs.replace(self._session.query, flag=name))
 
     async def _show_format(self, name: str | None) -> None:
         await go_to(self._explorer, "questions")

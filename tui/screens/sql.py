@@ -70,9 +70,10 @@ class SqlScreen(Screen[None]):
     CSS_PATH: ClassVar = ["question.tcss", "sql.tcss"]
     AUTO_FOCUS = "SqlEditor"
 
-    def __init__(self, session: Session, text: str | None = None) -> None:
-        """Begin with a text of its own, or with what the editor held last."""
+    def __init__(self, session: Session, text: str | None = None, *, run: bool = False) -> None:
+        """Begin with a text of its own, run at once or not, or with what the editor held last."""
         super().__init__()
+        self._run_brought = run
         self._session = session
         self._brought = text
         self._querying = Querying(session.store)
@@ -113,19 +114,24 @@ class SqlScreen(Screen[None]):
         self._show_title()
         self._read_catalog()
         if self._brought is not None:
-            self.bring(self._brought)
+            self.bring(self._brought, run=self._run_brought)
 
     def on_unmount(self) -> None:
         """Cancel what runs and let go of the results."""
         self._querying.close()
 
-    def bring(self, text: str) -> None:
-        """Put a text into the editor; undo and the history bring back what stood there."""
+    def bring(self, text: str, *, run: bool = False) -> None:
+        """Put a text into the editor, and run it or not.
+
+        Undo and the history bring back what stood there.
+        """
         if text != self._editor.text:
             self._history.add(self._editor.text, self._session.store.path)
             self._editor.take(text)
             self._editor.move_cursor((0, 0))
         self._editor.focus()
+        if run:
+            self._run(text, 0)
 
     # Words
 

@@ -56,8 +56,10 @@ async def open_list(screen: Screen[None], session: Session, result: Result) -> N
         screen.notify(f"{shown}; {count(found.elsewhere, 'question')} of other runs are not.")
 
 
-def open_sql(app: App[Any], session: Session, text: str | None = None) -> None:
-    """Show the SQL screen with a text, or from the list of questions with its query.
+def open_sql(
+    app: App[Any], session: Session, text: str | None = None, *, run: bool = False
+) -> None:
+    """Show the SQL screen with a text, run or not, or from the list of questions with its query.
 
     One that is open stays it.
     """
@@ -68,7 +70,7 @@ def open_sql(app: App[Any], session: Session, text: str | None = None) -> None:
         text = statement_of(session.query)
     there = next((each for each in app.screen_stack if isinstance(each, SqlScreen)), None)
     if there is None:
-        app.push_screen(SqlScreen(session, text))
+        app.push_screen(SqlScreen(session, text, run=run))
         return
     while app.screen is not there:
         if isinstance(app.screen, QuestionsScreen):
@@ -76,4 +78,4 @@ def open_sql(app: App[Any], session: Session, text: str | None = None) -> None:
         else:
             app.screen.dismiss(None)
     if text is not None:
-        there.bring(text)
+        there.bring(text, run=run)
