@@ -23,7 +23,7 @@ from tui.places import place_of
 from tui.screens.help import HelpScreen
 from tui.screens.tour import TourScreen, beside, can_begin
 from tui.session import Session
-from tui.tour import mark_seen, seen
+from tui.state import mark_tour_seen, tour_seen
 from tui.widgets.result_grid import ResultGrid
 
 STOPS = 7
@@ -79,7 +79,7 @@ async def test_it_begins_by_itself_and_is_left_at_once(sample_database: Path) ->
     app = toured(open_store(sample_database))
     async with app.run_test(size=SMALL) as pilot:
         await at(pilot, 0)
-        assert seen()
+        assert tour_seen()
         await pilot.press("escape")
         await over(pilot)
         assert len(app.screen_stack) == 1
@@ -98,12 +98,12 @@ def test_only_the_first_start_of_the_demo_begins_with_it(
     begins: bool,
 ) -> None:
     if before:
-        mark_seen()
+        mark_tour_seen()
     due = []
     monkeypatch.setattr(ExplorerApp, "run", lambda app: due.append(app._tour_due))
     run_explorer(sample_database, demo=demo)
     assert due == [begins]
-    assert seen() is before
+    assert tour_seen() is before
 
 
 async def test_who_is_elsewhere_already_is_left_alone(sample_database: Path) -> None:
@@ -113,7 +113,7 @@ async def test_who_is_elsewhere_already_is_left_alone(sample_database: Path) -> 
         await until(pilot, lambda: app.session.listing is not None)
         await settle(pilot)
         assert not _touring(app)
-        assert not seen()
+        assert not tour_seen()
     app.session.close()
 
 
@@ -352,7 +352,7 @@ async def test_without_a_mismatch_it_shows_another_flag(tmp_path: Path) -> None:
 
 async def test_what_an_imported_log_lacks_is_said_to_be_missing(tmp_path: Path) -> None:
     store = open_store(tmp_path / "log.duckdb")
-    import_logs(store, "inspect", [str(LOGS / "inspect")])
+    import_logs(store, "helm", [str(LOGS / "helm")])
     app = toured(store)
     async with app.run_test(size=SMALL) as pilot:
         said = []
@@ -360,7 +360,10 @@ async def test_what_an_imported_log_lacks_is_said_to_be_missing(tmp_path: Path) 
             said.append(words(await at(pilot, number)))
             await pilot.press("right")
         await over(pilot)
-        print(*said, sep="\n"); assert "not recorded" in said[0]
+        assert "not recorded" in said[0]
+        assert "its first token was not recorded, what it wrote was not recorded" in said[1]
+        assert "none was recorded" in said[4]
+        assert "prompt lab" not in said[6]
         assert "None" not in " ".join(said)
     app.session.close()
 

@@ -30,7 +30,7 @@ from tui.restore import Restorer
 from tui.screens.questions import QuestionsScreen
 from tui.screens.too_small import TooSmallScreen, too_small
 from tui.session import Session
-from tui.state import State
+from tui.state import State, tour_seen
 from tui.widgets.divider import Divider, dividers_of
 
 NOTIFICATION_TIMEOUT = 6.0
@@ -317,14 +317,8 @@ def run_explorer(
     if fresh or not config.settings.restore:
         session.state = State(sql_text=session.state.sql_text, sizes=session.state.sizes)
     try:
-        app = ExplorerApp(session, config, tour=demo and not _toured())
+        app = ExplorerApp(session, config, tour=demo and not tour_seen())
         app.run()
         return app.return_code or 0
     finally:
         session.close()
-
-
-def _toured() -> bool:
-    from tui.tour import seen
-
-    return seen()

@@ -64,3 +64,15 @@ def save_state(database: Path, state: State) -> None:
         draft = path.with_suffix(f".{os.getpid()}.part")
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=2))
         draft.replace(path)
+
+
+def tour_seen() -> bool:
+    """Whether this user was shown the guided tour before, on whichever database."""
+    return (state_folder() / _TOUR_SEEN).exists()
+
+
+def mark_tour_seen() -> None:
+    """Remember that the tour was shown; where that can't be written, it is shown again."""
+    with suppress(OSError):
+        state_folder().mkdir(parents=True, exist_ok=True)
+        (state_folder() / _TOUR_SEEN).touch()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +15,15 @@ from textual.geometry import Region
 
 from engine import browse
 from engine.flags import FLAGS, Flag
-from engine.paths import state_folder
 from tui.actions import in_scope
 from tui.keymap import keys_display
 from tui.output import NOT_RECORDED
+from tui.screens.question import QuestionScreen
 from tui.session import DEFAULT_SOUGHT
 from tui.widgets.figures import count, percent
+from tui.widgets.result_grid import ResultGrid
+from tui.widgets.strip_pair import StripPair
+from tui.widgets.token_text import visible_token
 from tui.words import answer, one_line, probability
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ ROWS_SHOWN = 6
 """Rows of the list that the first stop frames, so that there is room for its words."""
 COMMONEST = 3
 """Answers of the readings that are named."""
-_SEEN = "tour-seen"
 
 
 class Stop(NamedTuple):
@@ -73,23 +74,6 @@ class Shown(NamedTuple):
     view: ProbeView
     flag: Flag | None
     flagged: int
-
-
-def seen() -> bool:
-    """Whether this user was shown the tour before, on whichever database."""
-    return _seen_path().exists()
-
-
-def mark_seen() -> None:
-    """Remember that the tour was shown; where that can't be written, it will be shown again."""
-    path = _seen_path()
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-
-
-def _seen_path() -> Path:
-    return state_folder() / _SEEN
 
 
 def choose(session: Session) -> Shown:
@@ -143,8 +127,6 @@ class _Told:
 
     def select(self, screen: Screen[object]) -> None:
         """Put the cursor of the list on the row."""
-        from tui.widgets.result_grid import ResultGrid
-
         screen.query_one(ResultGrid).cursor = self._shown.place
 
     def of_list(self) -> str:
@@ -201,15 +183,11 @@ class _Told:
 
     def fill(self, screen: Screen[object]) -> None:
         """Show the question at once."""
-        from tui.screens.question import QuestionScreen
-
         if isinstance(screen, QuestionScreen):
             screen.show_probe(self._shown.view)
 
     def diverge(self, screen: Screen[object]) -> None:
         """Put the cursor where the first sample parts from the greedy text."""
-        from tui.widgets.strip_pair import StripPair
-
         self.fill(screen)
         self._question = screen
         strips = screen.query_one(StripPair)
@@ -231,8 +209,6 @@ class _Told:
         return one_line(" ".join([self._of_strips(), self._of_distribution()]))
 
     def _of_strips(self) -> str:
-        from tui.widgets.strip_pair import StripPair
-
         assert self._question is not None
         strips = self._question.query_one(StripPair)
         below = strips.below
@@ -252,13 +228,10 @@ class _Told:
         )
 
     def _of_distribution(self) -> str:
-        from tui.widgets.distribution import PositionData
-        from tui.widgets.strip_pair import StripPair
-        from tui.widgets.token_text import visible_token
 
         assert self._question is not None
         data = self._question.query_one(StripPair).position()[0]
-        if not isinstance(data, PositionData) or not data.top_ids:
+        if data is None or not data.top_ids:
             return "The probabilities behind it were not recorded."
         nearly = ", ".join(
             f"“{visible_token(each, data.tokens.get(each))}” {percent(exp(logprob))}"
@@ -277,11 +250,17 @@ class _Told:
         )
 
     def of_keys(self) -> str:
+        run = self._session.run
+        if run is not None and run.kind == "import":
+            lab = "This run is a log: its model is not here to be asked more."
+        else:
+            lab = (
+                f"{self._keys('questions.lab')} opens the prompt lab: change the prompt and watch "
+                "the answer move."
+            )
         return (
             f"The last line shows the keys of where you are. {self._keys('app.help')} explains it, "
-            f"{self._keys('app.command_palette')} finds everything by name, this tour too. "
-            f"{self._keys('questions.lab')} opens the prompt lab: change the prompt and watch the "
-            "answer move."
+            f"{self._keys('app.command_palette')} finds everything by name, this tour too. {lab}"
         )
 
     def _keys(self, action_id: str) -> str:
@@ -320,8 +299,6 @@ def _list_region(screen: Screen[object]) -> Region:
 
 def _row_region(screen: Screen[object]) -> Region:
     """The row under the cursor, and the columns' names where they are next to it."""
-    from tui.widgets.result_grid import ResultGrid
-
     found = screen.query(ResultGrid)
     if not found:
         return Region()

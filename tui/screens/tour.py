@@ -19,7 +19,8 @@ from textual.widgets import Static
 from tui.actions import bindings
 from tui.listing import Query
 from tui.places import go_to, place_of
-from tui.tour import Stop, choose, mark_seen, stops
+from tui.state import mark_tour_seen
+from tui.tour import Stop, choose, stops
 from tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def tour(app: ExplorerApp) -> None:
     session = app.session
     if session.run is None:
         return
-    mark_seen()
+    mark_tour_seen()
     began_at, go_back = place_of(app), session.place()
     await go_to(app, "questions")
     await _show_all(app)
