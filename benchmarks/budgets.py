@@ -254,9 +254,8 @@ def hold_grid(ledger: Ledger, path: Path, extent: Extent) -> None:
                         PAGE_BUDGET)  # fmt: skip
             memory.append(terminal.memory)
 
-        def ask(what: str, *keys: str) -> None:
-            seconds = _asked(terminal, keys)
-            ledger.hold(what, seconds, None, ms)
+        def ask(what: str, shown: str, *keys: str) -> None:
+            ledger.hold(what, _asked(terminal, keys, shown), None, ms)
 
         pages("no filter")
         for key, what in (("n", "next flagged"), ("N", "previous flagged")):
@@ -266,14 +265,16 @@ def hold_grid(ledger: Ledger, path: Path, extent: Extent) -> None:
         memory.append(terminal.memory)
         terminal.press("slash")
         terminal.type(FILTER)
-        ask("filter", "enter")
+        ask("filter", rf"row [\d,]+ of (?!{extent.probes:,})", "enter")
         pages("filtered")
         sorts = (None, *SORTABLE).index(SORTED_BY)
-        ask(f"filtered list sorted by {SORTED_BY}", *["full_stop"] * sorts)
+        in_order = f"· by {SORTED_BY}"
+        ask(f"filtered list sorted by {SORTED_BY}", in_order, *["full_stop"] * sorts)
         pages("filtered and sorted")
         terminal.press("slash")
         terminal.type("ctrl+u")
-        ask(f"every row sorted by {SORTED_BY}", "enter")
+        everything = rf"row [\d,]+ of {extent.probes:,} {in_order}"
+        ask(f"every row sorted by {SORTED_BY}", everything, "enter")
         pages("sorted")
     ledger.hold("memory, the most while browsing", max(memory), MEMORY_BUDGET, mb)
 
@@ -317,7 +318,9 @@ def hold_sql(ledger: Ledger, path: Path, extent: Extent) -> None:
         with explorer(path) as terminal:
             terminal.wait_for(IN_LIST)
             terminal.press("Q")
-            terminal.type(f"; FROM {what}")  # Behind the query of the list.
+            for text in ("pagedown", "end", f"; FROM {what}"):  # behind the list's own query
+                terminal.type(text)
+                terminal.settle()
             before = time.perf_counter()
             terminal.press("f8")
             terminal.wait_for(r"[\d,]+ of more than|[\d,]+ rows")
@@ -335,18 +338,15 @@ def _pressed(terminal: Terminal, key: str, presses: int) -> Waits:
     return waits
 
 
-def _asked(terminal: Terminal, keys: Sequence[str]) -> float:
+def _asked(terminal: Terminal, keys: Sequence[str], shown: str) -> float:
     """Seconds from the last of some keys until the list that they ask for is drawn."""
     for key in keys[:-1]:
-        terminal.press(key)
-    terminal.settle()
+        terminal.type(key)
+        terminal.settle()
     before = time.perf_counter()
-    answer = terminal.press(keys[-1])
-    try:
-        terminal.wait_for(IN_LIST, patience=5)
-    except TimeoutError:
-        return answer.last
-    return max(answer.last, time.perf_counter() - before)
+    terminal.type(keys[-1])
+    terminal.wait_for(shown)
+    return time.perf_counter() - before
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ MEMORY = "1GB"
 LEAN_MEMORY = "96MB"
 """Enough for the lists of a million probes, in a process that should stay small."""
 
-CACHE = 48_000_000
+CACHE = 24_000_000
 """Bytes of the file that may stay in memory between queries, see :func:`trim`."""
 _AT_WORK = 8_000_000
 """Bytes of intermediate results from which a query is at heavy work."""

@@ -52,7 +52,7 @@ async def test_footer_help_status_and_palette_show_the_keys_in_force(
         assert " f9 filter" in text_of(remapped).splitlines()[-1]
         assert "m: next mismatch" in text_of(remapped)
         grid = remapped.query_one(ResultGrid)
-        shown = {help: keys for part in sections(grid) for keys, help in part.keys}
+        shown = {said: keys for part in sections(grid) for keys, said in part.keys}
         (wanted,) = (each for each in in_scope("questions") if each.name == "filter")
         assert shown[wanted.help] == "f9 ^k"
         (tabs,) = (each for each in in_scope("questions") if each.name == "tab")

@@ -149,7 +149,7 @@ async def test_a_closed_window_leaves_in_good_order(visits: Visits) -> None:
         await settle(pilot)
         os.kill(os.getpid(), signal.SIGHUP)
         await until(pilot, lambda: app.return_value is not None)
-    assert app.return_value == 128 + signal.SIGHUP
+    assert app.return_code == 128 + signal.SIGHUP
 
 
 def test_fresh_keeps_the_text_of_the_editor(

@@ -133,7 +133,9 @@ class ExplorerApp(App[int], inherit_bindings=False):
         """A closed window or a kill leaves as ``q`` does: what is remembered is written."""
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for each in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(each, self.exit, 128 + each)
+                asyncio.get_running_loop().add_signal_handler(
+                    each, self.exit, 128 + each, 128 + each
+                )
 
     def _tell_troubles(self) -> None:
         """Say what is wrong with the settings; everything else in them is in force."""

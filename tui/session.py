@@ -124,10 +124,10 @@ class Session:
 
     def attach(self, app: App[Any]) -> None:
         """Tell events through this app from now on."""
-        from textual.signal import Signal
+        from tui.signals import LeavingSignal
 
         self._app = app
-        self.signal = Signal(app, "session")
+        self.signal = LeavingSignal(app, "session")
 
     def post(self, event: SessionEvent) -> None:
         """Tell every subscriber, in the app's own thread, whichever thread calls."""
@@ -181,9 +181,7 @@ class Session:
         self._sought_probe = state.probe_id
         shown = state.format if state.format in run.formats else None
         flag = next((flag.name for flag in FLAGS if flag.name == state.flag), None)
-        return Query(
-            run.run_id, state.filter, shown, flag, state.sort, descending=state.descending
-        )
+        return Query(run.run_id, state.filter, shown, flag, state.sort, descending=state.descending)
 
     def remember(self) -> None:
         """Put the run, the list and the place in it into the state."""

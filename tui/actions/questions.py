@@ -19,7 +19,7 @@ QUESTIONS = (
            "Type a condition over the columns, e.g. format = 'low' and entropy > 2.",
            footer=True),
     Action("questions", "back", "escape", "back",
-           "Show every row again; from the questions behind a cell, go back to the study.",
+           "Show every row again; from the questions behind a cell, go back to it.",
            footer=True, palette=False),
     Action("questions", "clear_filter", "", "clear filter", "Show every row again."),
     Action("questions", "studies", "s", "studies",

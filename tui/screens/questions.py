@@ -187,7 +187,7 @@ class QuestionsScreen(Screen[None]):
         if session.listing is None:
             return " "
         if session.listing.query.filter:
-            escape = "clears the filter" if self._behind is None else "goes back to the study"
+            escape = "clears the filter" if self._behind is None else "goes back"
             return f"No row matches.\n\nEscape {escape}."
         if session.live.run_going:
             return "The first answers appear here as soon as they are stored."

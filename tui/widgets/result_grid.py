@@ -38,6 +38,8 @@ Row = TypeVar("Row")
 WINDOW = 200
 """Rows fetched at once."""
 KEPT_ROWS = 16 * WINDOW
+KEPT_LINES = 192
+"""Drawn lines in memory, a few screens; Textual keeps many pieces of each."""
 TONES = ("good", "bad", "warn", "dim", "strong")
 """Ways a cell can stand out, besides its text; each is a component class."""
 _GUTTER = 2
@@ -170,7 +172,7 @@ class ResultGrid(ScrollView, Generic[Row], can_focus=True):
         self._fetch = fetch
         self._ids: NDArray[np.int32] | range = range(0)
         self._rows: OrderedDict[int, Row] = OrderedDict()
-        self._lines: LRUCache[tuple[int, int], Strip] = LRUCache(1024)
+        self._lines: LRUCache[tuple[int, int], Strip] = LRUCache(KEPT_LINES)
         self._placed: list[Placed[Row]] = []
         self._sorted: tuple[str, bool] | None = None
         self._loading = False

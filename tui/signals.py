@@ -1,0 +1,30 @@
+"""The session's signal, which holds on to nobody that is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.signal import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.dom import DOMNode
+
+T = TypeVar("T")
+
+
+class LeavingSignal(Signal[T]):
+    """A signal that forgets closed screens when the next one subscribes.
+
+    Textual's own forgets them when it next tells something; while nothing is told, each question
+    that is opened would stay in memory with all that it shows.
+    """
+
+    def subscribe(
+        self, node: DOMNode, callback: Callable[[T], object], immediate: bool = False
+    ) -> None:
+        """As Textual's own."""
+        for gone in [each for each in self._subscriptions if not each.is_running]:
+            self.unsubscribe(gone)
+        super().subscribe(node, callback, immediate)
