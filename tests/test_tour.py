@@ -25,6 +25,7 @@ from tui.screens.tour import TourScreen, beside, can_begin
 from tui.session import Session
 from tui.state import mark_tour_seen, tour_seen
 from tui.widgets.result_grid import ResultGrid
+from tui.widgets.sql_editor import SqlEditor
 
 STOPS = 7
 PLACES = ("questions", "questions", "questions", "question", "question", "sql", "questions")
@@ -62,6 +63,10 @@ def _touring(app: Any) -> bool:
     return any(isinstance(screen, TourScreen) for screen in app.screen_stack) or any(
         worker.group == "tour" and worker.is_running for worker in app.workers
     )
+
+
+def _busy(app: Any) -> bool:
+    return any(each.is_running for each in app.workers if each.group != "tour")
 
 
 def words(screen: TourScreen) -> str:
@@ -377,7 +382,9 @@ def stop(number: int) -> Callable[[Pilot[Any]], Awaitable[None]]:
             await at(pilot, passed)
             await pilot.press("right")
         await at(pilot, number)
-        await until(pilot, lambda: not [w for w in pilot.app.workers if w.group != "tour"])
+        for editor in pilot.app.screen_stack[-2].query(SqlEditor):
+            editor.cursor_blink = False
+        await until(pilot, lambda: not _busy(pilot.app), "the screen below")
         await pilot.pause()
 
     return prepare

@@ -124,7 +124,7 @@ class Session:
 
     def attach(self, app: App[Any]) -> None:
         """Tell events through this app from now on."""
-        from tui.signals import LeavingSignal
+        from tui.leaving import LeavingSignal
 
         self._app = app
         self.signal = LeavingSignal(app, "session")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from engine.paths import remembered
+from engine.paths import remembered, state_folder
+
+_TOUR_SEEN = "tour-seen"
 
 
 class State(msgspec.Struct, omit_defaults=True):

@@ -23,6 +23,7 @@ from tui.events import (
     OverrideChanged,
     SessionEvent,
 )
+from tui.leaving import forget_drawn
 from tui.live_probe import LIVE_INTERVAL, LiveProbe
 from tui.screens.override import Decision, OverrideScreen
 from tui.screens.raw import RawScreen
@@ -110,6 +111,10 @@ class QuestionScreen(Screen[None]):
         if going is not None and not isinstance(going, EditPrompt):
             self._live = LiveProbe(going)
         self._fetch(self._probe_id)
+
+    def on_unmount(self) -> None:
+        """Leave nothing behind: many questions are opened in a session."""
+        forget_drawn()
 
     def on_resize(self, _: events.Resize) -> None:
         """Bars need room; they are on all the same where there are no shades to say it."""

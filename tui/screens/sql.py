@@ -18,6 +18,7 @@ from engine.sql.console import Done, QueryError
 from engine.sql.history import History
 from engine.sql.layout import lay_out
 from tui.actions import bindings
+from tui.announce import announce
 from tui.finding import Finder
 from tui.querying import Querying
 from tui.screens.sql_questions import open_list, open_question
@@ -251,6 +252,7 @@ class SqlScreen(Screen[None]):
         self._work(self._show_run(text, start))
 
     async def _show_run(self, text: str, start: int) -> None:
+        asked = time.monotonic()
         try:
             made = await self._querying.run(text)
         except QueryError as error:
@@ -262,6 +264,7 @@ class SqlScreen(Screen[None]):
             return
         self._accept()
         self._results.show(made)
+        announce(self.app, "Query", "The rows are there.", time.monotonic() - asked)
         if any(isinstance(each, Done) for each in made):
             self._read_catalog()
 
