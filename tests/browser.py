@@ -86,7 +86,9 @@ class Page:
         """Wait for what the page is sent."""
         deadline = asyncio.get_running_loop().time() + DEADLINE
         while not condition():
-            assert asyncio.get_running_loop().time() < deadline, f"waited too long for {what}"
+            assert asyncio.get_running_loop().time() < deadline, (
+                f"waited too long for {what}; last was {self.received[-400:]!r}; {self.problems}"
+            )
             await asyncio.sleep(0.02)
 
     async def evaluate(self, script: str) -> Any:

@@ -47,6 +47,7 @@ def test_help_names_every_command(logitscope) -> None:
     shown = logitscope("--help").out
     for command in (
         "explore",
+        "serve",
         "run",
         "probe",
         "sql",

@@ -28,16 +28,18 @@ from tests.hard_text import (
     pieces_of,
 )
 from tests.question_driver import opened
-from tests.screen_help import DEADLINE, LARGE, SMALL, settle
+from tests.screen_help import DEADLINE, LARGE, SMALL, settle, until
 from tests.test_preview import ROW
 from tui.app import ExplorerApp
 from tui.characters import KEEP_ORDER, REORDER, RIGHT_TO_LEFT_NOTE, is_right_to_left
+from tui.screens.sql import SqlScreen
 from tui.session import Session
 from tui.widgets.flow import Flow
 from tui.widgets.preview import lines_of
 from tui.widgets.strip_pair import StripPair
 from tui.widgets.token_strip import StripContent, TokenStrip
 from tui.widgets.token_text import fit, visible, visible_bytes
+from tui.widgets.value_grid import ValueGrid
 from tui.words import one_line
 
 EVERY_SPECIMEN = pytest.mark.parametrize("text", SPECIMENS.values(), ids=SPECIMENS.keys())
@@ -188,6 +190,38 @@ async def test_the_list_is_exact(tmp_path: Any, size: tuple[int, int]) -> None:
         await pilot.press("x")
         await settle(pilot)
         assert_exact_screen(app.screen)
+    session.close()
+
+
+QUERY = "SELECT question, subject, text FROM listing JOIN generations USING (probe_id)"
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_what_sql_and_the_studies_show_is_exact(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    session = Session(make_hard_store(tmp_path / "hard.duckdb"))
+    app = ExplorerApp(session)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await app.push_screen(SqlScreen(session, QUERY))
+        await pilot.press("f5")
+        await settle(pilot)
+        await until(pilot, lambda: app.screen.query_one(ValueGrid).result is not None)
+        await pilot.press("f6")
+        for _ in range(40):
+            await pilot.press("down", "right")
+            await pilot.pause()
+            assert_exact_screen(app.screen)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert_exact_screen(app.screen)
+        while len(app.screen_stack) > 1:
+            await app.pop_screen()
+        for keys in (("p",), ("escape", "s"), ("down", "tab"), ("down", "tab")):
+            await pilot.press(*keys)
+            await settle(pilot)
+            assert_exact_screen(app.screen)
     session.close()
 
 

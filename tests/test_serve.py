@@ -111,6 +111,7 @@ async def test_a_page_and_its_explorer(sample_database: Path) -> None:
         assert f"ws://{urlsplit(server.address).netloc}" in page
         async with connected(server) as client:
             await client.until(FIRST_ROW)
+            await client.send("focus", {})
             await client.send("stdin", "j")
             await client.until("row 2 of 48")
             await client.send("resize", {"width": 120, "height": 40})
