@@ -1,7 +1,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
-BENCHMARKS := probe_vs_lm_eval probe_vs_generate roofline scaling latency
+BENCHMARKS := probe_vs_lm_eval probe_vs_generate roofline scaling latency budgets
 
 .PHONY: demo test check screenshots pages bench clean
 

@@ -80,7 +80,13 @@ class Connections:
             self.check_open()
             cursor = self._root.cursor()
             self._cursors.add(cursor)
+            self._lent.add(cursor)
         return cursor
+
+    @property
+    def lent(self) -> bool:
+        """Whether anybody has a cursor of :meth:`cursor` still."""
+        return bool(self._lent)
 
     def close_before(self, holder: Closeable) -> None:
         """Close something before the file is: what holds rows of it that are still to come."""
@@ -128,6 +134,7 @@ class Connections:
         self._root = self._connect()
         self.writer = self._root.cursor()
         self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._lent: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
         self._holders: weakref.WeakSet[Closeable] = weakref.WeakSet()
         self._epoch += 1
         self._open = True

@@ -18,10 +18,8 @@ MEMORY = "1GB"
 LEAN_MEMORY = "96MB"
 """Enough for the lists of a million probes, in a process that should stay small."""
 
-CACHE = 24_000_000
+CACHE = 16_000_000
 """Bytes of the file that may stay in memory between queries, see :func:`trim`."""
-_AT_WORK = 8_000_000
-"""Bytes of intermediate results from which a query is at heavy work."""
 
 SPILLED = "4GB"
 """What queries may put on the disk, beside the database, while they run."""
@@ -33,6 +31,7 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "max_temp_directory_size": SPILLED,
     # Give memory back early.
     "allocator_flush_threshold": "8MB",
+    "allocator_background_threads": True,
     # Queries are anyone's, so every connection is sandboxed: no file, network, extension or
     # Python variable is in reach, and no query can change that.
     "enable_external_access": False,
@@ -96,25 +95,18 @@ def limit_memory(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
 
 
 def trim(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let go of what was read from the file but for :data:`CACHE`; about a millisecond.
+    """Let go of what was read from the file but for :data:`CACHE`; takes milliseconds.
 
-    DuckDB keeps what it read up to the limit of its memory, and forgets it where that sinks. While
-    a query is at heavy work nothing is done, for it needs the memory it was promised.
+    DuckDB keeps what it read up to the limit of its memory, and forgets it where that sinks for a
+    moment. A query that runs in this moment would fail: see to it that none does.
     """
-    ((read, in_work, limit),) = connection.execute(
-        """
-        SELECT
-            coalesce(sum(memory_usage_bytes) FILTER (tag = 'BASE_TABLE'), 0),
-            coalesce(sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE'), 0),
-            current_setting('memory_limit')
-        FROM duckdb_memory()
-        """
+    ((held, limit),) = connection.execute(
+        "SELECT sum(memory_usage_bytes), current_setting('memory_limit') FROM duckdb_memory()"
     ).fetchall()
-    if read > CACHE and in_work < _AT_WORK:
-        # A result that is being read may hold more than that: then the limit stays as it is.
+    if held > CACHE:
+        # Where more is in use than that, the limit stays as it is.
         with suppress(duckdb.OutOfMemoryException):
-            limit_memory(connection, f"{CACHE}B")
-            limit_memory(connection, limit)
+            connection.execute(f"SET memory_limit = '{CACHE}B'; SET memory_limit = '{limit}'")
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:

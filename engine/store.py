@@ -162,12 +162,19 @@ class Store:
         return self._connections.reader()
 
     def trim(self) -> None:
-        """Give back most of the memory that what was read takes; about a millisecond.
+        """Give back most of the memory that what was read takes, in a few milliseconds.
 
-        For processes that stay open and small, after they have read something.
+        For processes that stay open and small. Only while nothing else is read or written: a query
+        that runs meanwhile may fail. While someone has a cursor of their own nothing is done.
         """
-        with suppress(StoreError, duckdb.ConnectionException):  # closed: everything is given back
-            trim(self.reader())
+        if not self._writing.acquire(blocking=False):
+            return
+        try:
+            if not self._connections.lent:
+                with suppress(StoreError, duckdb.ConnectionException):  # closed meanwhile
+                    trim(self.reader())
+        finally:
+            self._writing.release()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A new cursor, for whoever keeps results open; close it after use.

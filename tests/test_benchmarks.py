@@ -12,14 +12,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import latency, probe_vs_generate, report, roofline, scaling
+from benchmarks import budgets, latency, probe_vs_generate, report, roofline, scaling
+from benchmarks.budgets import Ledger
 from benchmarks.clock import timed
 from benchmarks.counted import Shape
 from benchmarks.profiling import PARTS, spent
 from benchmarks.report import Report
 from benchmarks.terminal import Terminal
 from benchmarks.workload import Workload
+from engine import browse
 from engine.records import ProbeSettings
+from engine.store import open_store
 from tests.tiny_models import made_up_ids, tiny_loaded, tiny_model, tiny_prompt
 
 ECHO = """
@@ -236,6 +239,60 @@ def test_scaling_varies_everything(results: Path, capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     assert len(re.findall("^### ", printed, re.MULTILINE)) == 5
     assert len(cells(printed, "2")) == 4
+    assert not results.exists()
+
+
+def test_a_ledger_says_what_is_outside(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger()
+    ledger.hold("quick", 0.02, 0.03, budgets.ms)
+    ledger.hold("at the edge", 0.03, 0.03, budgets.ms)
+    ledger.hold("slow", 0.031, 0.03, budgets.ms)
+    ledger.hold("unbounded", 9.0, None, budgets.ms)
+    ledger.hold("large", 201e6, 200e6, budgets.mb)
+    assert ledger.outside == ["slow", "large"]
+    ledger.tell(Report("budgets", ""))
+    printed = capsys.readouterr().out
+    assert cells(printed, "slow") == [["slow", "30 ms", "31 ms", "NO"]]
+    assert cells(printed, "at the edge") == [["at the edge", "30 ms", "30 ms", "yes"]]
+    assert cells(printed, "unbounded") == [["unbounded", "-", "9000 ms", "-"]]
+    assert cells(printed, "large") == [["large", "200 MB", "201 MB", "NO"]]
+
+
+def test_made_up_positions_take_about_what_real_ones_do(tmp_path: Path) -> None:
+    path = budgets.big_store(tmp_path / "big.duckdb", 2_000, 10)
+    made = path.stat().st_mtime_ns
+    assert 80 < budgets.position_bytes(path) < 140
+    assert budgets.big_store(path, 9, 9).stat().st_mtime_ns == made, "it was there"
+    with open_store(path) as store:
+        counted = store.reader().execute(
+            "SELECT count(*), count(DISTINCT logprob), max(len(top_ids)) FROM positions"
+        )
+        rows, logprobs, kept = counted.fetchall()[0]
+        assert (rows, kept) == (20_000, 20)
+        assert logprobs > 0.9 * rows, "no constants that would take no room"
+        view = browse.probe_view(store, 7)
+    assert [len(text.positions) for text in view.generations] == [5, 5]
+    assert len(view.continuations) == 4
+    assert view.first is not None
+
+
+@pytest.mark.slow
+def test_every_budget_has_a_line(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = budgets.main(["--quick"])
+    printed = capsys.readouterr().out
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line[:1] == "|"]
+    lines = {what: (budget, inside) for what, budget, _, inside in rows[2:]}
+    for begins in (
+        "`logitscope --help`", "start to first paint", "idle: open a question",
+        "model runs: next and previous question", "cancel acknowledged", "leave until the worker",
+        "kill -9", "cursor in a strip", "page down, no filter", "page down, filtered and sorted",
+        "next flagged", "open a question out of", "SQL: page down in 20,000 rows", "memory",
+        "bytes a token position",
+    ):  # fmt: skip
+        held = [inside for what, (_, inside) in lines.items() if what.startswith(begins)]
+        assert held, begins
+        assert set(held) <= {"yes", "NO"}, begins
+    assert code == any(inside == "NO" for _, inside in lines.values())
     assert not results.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ from tui.session import Session
 from tui.state import State, tour_seen
 from tui.widgets.divider import Divider, dividers_of
 
+SWITCH_INTERVAL = 0.001
+"""Seconds after which a thread that computes lets the one that draws go on."""
 NOTIFICATION_TIMEOUT = 6.0
 """Seconds; errors stay twice as long."""
 LOW, HIGH = 0, 30
@@ -306,6 +309,7 @@ def run_explorer(
     Raises:
         StoreError: The database can't be opened: it is locked, newer, damaged or not there.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL)
     if copy:
         from engine.copies import open_copy
 

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine import browse
@@ -60,6 +60,8 @@ IDLE_SHARE = 3.0
 LONGEST_REST = 2.0
 """While a run goes its list is made again and again: so many times what it takes, seconds at most,
 lie between, because a million probes are not listed in passing."""
+QUIET = 0.3
+"""Seconds without a reading after which memory is given back."""
 CLOSING_PATIENCE = 0.5
 """Seconds that leaving waits for the thread that asks, once its worker is gone."""
 _CHANGES = (MarkChanged, OverrideChanged, AskDone, EditKept)
@@ -120,7 +122,11 @@ class Session:
         self._readers = ThreadPoolExecutor(2, "read")
         self._lister = ThreadPoolExecutor(1, "list")
         self._writer = ThreadPoolExecutor(1, "write")
-        self._views = Views(self.view, self._readers)
+        self._views = Views(partial(self._undisturbed, self.view), self._readers)
+        self._reading = 0
+        self._trim_due = False
+        self._memory_safe = threading.Event()
+        self._memory_safe.set()
 
     def attach(self, app: App[Any]) -> None:
         """Tell events through this app from now on."""
@@ -146,6 +152,7 @@ class Session:
         self.asking.wait(CLOSING_PATIENCE)
         self.studying.close()
         self._overtaken.set()
+        self._memory_safe.set()
         for pool in (self._readers, self._lister, self._writer):
             pool.shutdown(wait=False, cancel_futures=True)
         self.store.close()
@@ -334,7 +341,6 @@ class Session:
         else:
             self._in_app(self._adopt, listing)
             self._listed, self._listing_took = query, time.monotonic() - began
-        self.store.trim()
 
     def _in_app(self, change: Callable[..., None], *args: object) -> None:
         """Carry out a change of the state in the app's own thread."""
@@ -347,6 +353,7 @@ class Session:
         if self._again and not self._queries:
             self._again = False
             self.refresh()
+        self._trim_when_quiet()
 
     def _reject(self, query: Query, sentence: str) -> None:
         """Keep the listing in force and say why; what was remembered goes without a word."""
@@ -375,9 +382,7 @@ class Session:
 
     async def rows(self, ids: Sequence[int]) -> list[ListRow]:
         """The rows of some probes, read off the event loop."""
-        rows = await self.off_loop(lambda: browse.list_rows(self.store, ids))
-        self._trim_later()
-        return rows
+        return await self.off_loop(lambda: browse.list_rows(self.store, ids))
 
     async def question(self, probe_id: int) -> Question:
         """The question of a probe as it was shown, read off the event loop."""
@@ -391,9 +396,9 @@ class Session:
         """One probe, whole, read off the event loop unless it was read ahead."""
         if self.store.unlocked:
             self._views.forget()  # Any query may have changed it.
-        view = await asyncio.shield(asyncio.wrap_future(self._views.ask(probe_id)))
-        self._trim_later()
-        return view
+        asked = self._views.ask(probe_id)
+        self._trim_when_quiet()
+        return await asyncio.shield(asyncio.wrap_future(asked))
 
     def read_ahead(self, *, around: bool = False) -> None:
         """Read the probe under the cursor, and those ``around`` it that a key leads to."""
@@ -413,14 +418,47 @@ class Session:
         """What token ids of a run stand for, as in :class:`engine.browse.ProbeView`."""
         return await self.off_loop(lambda: browse.token_entries(self.store, run_id, token_ids))
 
-    def _trim_later(self) -> None:
-        """Give memory back, behind the back of whoever waits for what was read."""
-        with suppress(RuntimeError):  # closed
-            self._readers.submit(self.store.trim)
-
     async def off_loop(self, read: Callable[[], T]) -> T:
         """What a function reads, without keeping the screen waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+        self._reading += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._readers, self._undisturbed, read
+            )
+        finally:
+            self._reading -= 1
+            self._trim_when_quiet()
+
+    # Memory
+
+    def _undisturbed(self, read: Callable[..., T], *args: object) -> T:
+        """Read once no memory is being given back."""
+        self._memory_safe.wait()
+        return read(*args)
+
+    def _trim_when_quiet(self) -> None:
+        """Give back the memory that reading took, once nothing is read for a moment."""
+        if not self._trim_due and self._app is not None:
+            self._trim_due = True
+            self._app.set_timer(QUIET, self._trim)
+
+    def _trim(self) -> None:
+        self._trim_due = False
+        if self._reading or self._queries or self._views.reading or self._at_work:
+            self._trim_when_quiet()
+            return
+        self._memory_safe.clear()
+        try:
+            trimming = self._lister.submit(self.store.trim)
+        except RuntimeError:  # closed
+            self._memory_safe.set()
+        else:
+            trimming.add_done_callback(lambda _: self._memory_safe.set())
+
+    @property
+    def _at_work(self) -> bool:
+        """Whether a run, a question to the model or a study reads and writes as it likes."""
+        return self.live.busy or self.asking.going is not None or self.studying.going
 
     # The place in it
 

@@ -27,6 +27,7 @@ class Studying:
         self.marked: list[int] = []
         self._session = session
         self._thread = ThreadPoolExecutor(1, "study")
+        self._making: set[asyncio.Future[Report]] = set()
 
     def toggle_mark(self, run_id: int) -> None:
         """Mark a run to be studied, or take the mark away."""
@@ -56,11 +57,18 @@ class Studying:
         making = asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._make(name, scope, cursor)
         )
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
         try:
             return await making
         except asyncio.CancelledError:
             cursor.stop()
             raise
+
+    @property
+    def going(self) -> bool:
+        """Whether a study is being made."""
+        return bool(self._making)
 
     def _make(self, name: str, scope: Scope, cursor: _Cursor) -> Report:
         import duckdb

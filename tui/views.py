@@ -45,6 +45,11 @@ class Views:
         self._ahead += [self._begin(probe_id) for probe_id in probe_ids]
         self._shrink()
 
+    @property
+    def reading(self) -> bool:
+        """Whether any is being read."""
+        return any(not future.done() for future in (*self._kept.values(), *self._ahead))
+
     def forget(self) -> None:
         """Read everything anew: something was changed."""
         self._kept.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -45,7 +46,7 @@ TEACHING_MODEL = "Teaching model, trained on text written for it: no evidence ab
 QUIET = 0.05
 """Seconds that the cursor rests on a row before the options' texts are read."""
 REST = 0.15
-"""Seconds more after which the whole probe is read: it may be opened next."""
+"""Seconds more after which the whole probe and its screen are read: it may be opened next."""
 _TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
 _NEED_ROWS = frozenset({"lab", "open_probe", "step_flagged", "mark", "rerun", "toggle_preview"})
@@ -216,6 +217,7 @@ class QuestionsScreen(Screen[None]):
             preview.question = question
         await asyncio.sleep(REST)
         self._session.read_ahead()
+        await asyncio.to_thread(import_module, "tui.screens.question")
 
     def _status(self) -> str:
         listing = self._session.listing

@@ -37,7 +37,7 @@ Row = TypeVar("Row")
 
 WINDOW = 200
 """Rows fetched at once."""
-KEPT_ROWS = 16 * WINDOW
+KEPT_ROWS = 8 * WINDOW
 KEPT_LINES = 192
 """Drawn lines in memory, a few screens; Textual keeps many pieces of each."""
 TONES = ("good", "bad", "warn", "dim", "strong")
