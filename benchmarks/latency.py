@@ -42,6 +42,7 @@ IN_LIST = r"row [\d,]+ of [\d,]+ · (?:by|n: )"
 IN_QUESTION = r"question [\d,]+ · row [\d,]+ of [\d,]+"
 """What only the list of questions, and only an open question, says."""
 
+BACK = "back to the list"
 _WALK = 5
 """Questions down and up again; the shortest list is longer."""
 
@@ -170,13 +171,13 @@ def press_keys(terminal: Terminal, presses: int) -> dict[str, Waits]:
     press("down and up in the list", *(["down"] * _WALK + ["up"] * _WALK) * rounds)
     press("open a question, first time", "enter", until=IN_QUESTION)
     for _ in range(presses // 2):
-        press("back to the list", "escape", until=IN_LIST)
+        press(BACK, "escape", until=IN_LIST)
         press("open a question", "enter", until=IN_QUESTION)
     # Only ever one token on and back, because a text may be no longer.
     press("cursor right and left in the tokens", *["right", "left"] * (presses // 2))
     walk = (["j"] * _WALK + ["k"] * _WALK) * rounds
     press("next and previous question", *walk, until=IN_QUESTION)
-    press("back to the list", "escape", until=IN_LIST)
+    press(BACK, "escape", until=IN_LIST)
     return waits
 
 

@@ -85,9 +85,11 @@ def test_studies_hold_the_numbers_that_reports_hold(sample_database: Path, name:
         for row, values in zip(table.rows, arrow.to_pylist(), strict=True):
             for key, cell in row.cells.items():
                 if isinstance(cell, tuple):
-                    assert (values[f"{key}_low"], values[f"{key}_high"]) == cell
+                    # DuckDB adds in another order each time: the last digit may differ.
+                    assert (values[f"{key}_low"], values[f"{key}_high"]) == pytest.approx(cell)
                 elif key in values:
-                    assert values[key] == cell
+                    near = pytest.approx(cell) if isinstance(cell, float) else cell
+                    assert values[key] == near
                 else:
                     assert cell is None
                     assert values[f"{key}_low"] is None

@@ -55,7 +55,7 @@ async def test_several_statements_have_a_tab_each(explorer: ExplorerApp) -> None
     async with explorer.run_test(size=SMALL) as pilot:
         await run(pilot, "SELECT 1 AS a; CREATE VIEW mine AS SELECT 2 AS b; FROM mine")
         assert "1 1 rows  2 done  3 1 rows" in text_of(explorer)
-        assert "result 3 of 3" in status(pilot)
+        await until(pilot, lambda: "result 3 of 3" in status(pilot), "the status")
         await press(pilot, "ctrl+pageup")
         assert "View mine made." in text_of(explorer)
         await press(pilot, "ctrl+pageup")

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-WINDOW = 200
+WINDOW = 100
 """Rows fetched at once."""
-KEPT_ROWS = 8 * WINDOW
+KEPT_ROWS = 16 * WINDOW
 KEPT_LINES = 192
 """Drawn lines in memory, a few screens; Textual keeps many pieces of each."""
 TONES = ("good", "bad", "warn", "dim", "strong")
