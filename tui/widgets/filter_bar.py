@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _NO_CONDITION = {"flags", "option_probabilities", "top_tokens"}
 COLUMNS: tuple[str, ...] = (
-    "question_number",
     *(name for name in ListRow.__struct_fields__ if name not in _NO_CONDITION),
     *(flag.name for flag in FLAGS),
+    "question_number",
 )
 """What a condition can speak of, besides everything else in the view ``listing``."""
 
