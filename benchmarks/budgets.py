@@ -71,6 +71,8 @@ FEW_POSITIONS = 100_000
 """Fewer fill their blocks of the file too badly to say what one takes."""
 ASKED = 0.3
 """Seconds after which leaving has asked whether one is sure, or goes on without."""
+DEAF = 10.0
+"""Seconds after which a worker will not end any more."""
 REST = 3.0
 """Seconds without a key before memory is looked at: what a key needs is given back soon."""
 
@@ -233,10 +235,20 @@ def hold_cancel(ledger: Ledger, terminal: Terminal) -> None:
     workers = terminal.children()
     before = time.perf_counter()
     terminal.type("q")
-    if psutil.wait_procs(workers, timeout=ASKED)[1]:
+    if not _gone(terminal, workers, ASKED):
         terminal.type("y")  # The run was still ending: one is asked.
-        psutil.wait_procs(workers, timeout=10)
+        _gone(terminal, workers, DEAF)
     ledger.hold("leave until the worker is gone", time.perf_counter() - before, GONE_BUDGET, ms)
+
+
+def _gone(terminal: Terminal, processes: list[psutil.Process], patience: float) -> bool:
+    """Whether processes end in time, reading meanwhile what the program still writes."""
+    limit = time.perf_counter() + patience
+    while psutil.wait_procs(processes, timeout=0.01)[1]:
+        if time.perf_counter() > limit:
+            return False
+        terminal.read()
+    return True
 
 
 def hold_kill(ledger: Ledger, demo: Path, extent: Extent) -> None:

@@ -166,6 +166,10 @@ class Terminal:
         while self._read(_QUIET) and time.perf_counter() < limit:
             pass
 
+    def read(self) -> None:
+        """Read what is written already: a program whose screen nobody reads has to wait."""
+        self._read(0)
+
     def close(self) -> None:
         """End the program."""
         self._process.terminate()
