@@ -95,7 +95,7 @@ async def test_a_broken_template_is_named_and_the_last_result_stays(opened: Open
         await bench.write(text.replace("{{ options }}", "{{ nothing }}"))
         assert len(bench.asked) == before
         wrong = text.splitlines().index("{{ options }}") + 1
-        assert bench.editor._problem_line == wrong - 1
+        assert bench.editor._problem == (wrong - 1, 0)
         assert f"line {wrong}: template 'user' fails: 'nothing' is undefined" in (
             bench.lines(RenderedPromptView).replace("\n", " ")
         )
@@ -104,7 +104,7 @@ async def test_a_broken_template_is_named_and_the_last_result_stays(opened: Open
         await bench.pilot.press("ctrl+z")
         await bench.quiet()
         assert bench.editor.text == text
-        assert bench.editor._problem_line is None
+        assert bench.editor._problem is None
         assert "undefined" not in bench.lines(RenderedPromptView)
 
 

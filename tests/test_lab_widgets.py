@@ -30,9 +30,10 @@ from tui.format_text import parts
 from tui.pinned import Said, pinned_rows
 from tui.prompt_sides import CONTEXT, blocks, folded
 from tui.turns import turns
-from tui.widgets.format_editor import PROBLEM_MARK, FormatEditor
+from tui.widgets.format_editor import FormatEditor
 from tui.widgets.format_form import FormatForm, SettingRows
 from tui.widgets.line_view import LineView
+from tui.widgets.marked_editor import PROBLEM_MARK
 from tui.widgets.pinned_view import PinnedView
 from tui.widgets.prompt_diff_view import PromptDiffView
 from tui.widgets.rendered_prompt import BOUNDARY, END_OF_PROMPT, RenderedPromptView

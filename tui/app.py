@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events, work
 from textual.app import App
@@ -34,6 +36,8 @@ from tui.session import Session
 from tui.state import State, tour_seen
 from tui.widgets.divider import Divider, dividers_of
 
+LEAVING_PATIENCE = 4.0
+"""Seconds after a signal to leave at which the process ends, whatever it waits for."""
 SWITCH_INTERVAL = 0.001
 """Seconds after which a thread that computes lets the one that draws go on."""
 NOTIFICATION_TIMEOUT = 6.0
@@ -43,8 +47,23 @@ LOW, HIGH = 0, 30
 _SEVERITIES: dict[str, SeverityLevel] = {"finished": "information", "failed": "error"}
 
 
+def _end_for_certain(code: int) -> None:
+    """End the process soon, whatever it waits for.
+
+    Textual waits for ever for a terminal that is gone, and the database would stay locked. What was
+    stored is safe, and the worker ends with its owner.
+    """
+    last = threading.Timer(LEAVING_PATIENCE, os._exit, [code])
+    last.daemon = True
+    last.start()
+
+
 class ExplorerApp(App[int], inherit_bindings=False):
-    """One session, one screen for its list of questions, others on top of it."""
+    """One session, one screen for its list of questions, others on top of it.
+
+    Attributes:
+        alone: Whether the process is for this app alone and may be ended by it.
+    """
 
     TITLE = "logitscope"
     CSS_PATH = "logitscope.tcss"
@@ -65,6 +84,8 @@ class ExplorerApp(App[int], inherit_bindings=False):
         self._restorer = Restorer(self)
         self._run_began: float | None = None
         self._tour_due = tour
+        self.alone = False
+        self._handlers: dict[signal.Signals, Any] = {}
         for theme in themes.OWN_THEMES:
             self.register_theme(theme)
         picked = themes.picked(self.settings.theme)
@@ -125,8 +146,11 @@ class ExplorerApp(App[int], inherit_bindings=False):
             self.call_after_refresh(self._tell_troubles)
 
     def on_unmount(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal and the process as they were."""
         self._tell_terminal(REORDER)
+        if not self.alone:
+            for each, before in self._handlers.items():
+                signal.signal(each, before)
 
     def _tell_terminal(self, sequence: str) -> None:
         if self._driver is not None:
@@ -134,11 +158,16 @@ class ExplorerApp(App[int], inherit_bindings=False):
 
     def _leave_on_signals(self) -> None:
         """A closed window or a kill leaves as ``q`` does: what is remembered is written."""
-        with suppress(NotImplementedError, RuntimeError, ValueError):
+        loop = asyncio.get_running_loop()
+
+        def leave(number: int, _: object) -> None:
+            loop.call_soon_threadsafe(self.exit, 128 + number, 128 + number)
+            if self.alone:
+                _end_for_certain(128 + number)
+
+        with suppress(ValueError):  # only the main thread is told of signals
             for each in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(
-                    each, self.exit, 128 + each, 128 + each
-                )
+                self._handlers[each] = signal.signal(each, leave)
 
     def _tell_troubles(self) -> None:
         """Say what is wrong with the settings; everything else in them is in force."""
@@ -324,6 +353,7 @@ def run_explorer(
         session.state = State(sql_text=session.state.sql_text, sizes=session.state.sizes)
     try:
         app = ExplorerApp(session, config, tour=demo and not tour_seen())
+        app.alone = True
         app.run()
         return app.return_code or 0
     finally:

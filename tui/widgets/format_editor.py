@@ -6,26 +6,20 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from rich.text import Text
 from textual.cache import LRUCache
 from textual.content import Content
 from textual.geometry import Offset
 from textual.strip import Strip
-from textual.widgets import TextArea
-from textual.widgets.text_area import TextAreaTheme
 
 from tui.actions import bindings
 from tui.format_text import KINDS, parts
+from tui.widgets.marked_editor import PROBLEM_MARK, MarkedEditor
 from tui.widgets.token_text import SPACE
-from tui.widgets.tones import tone
 from tui.words import one_line
 
-PROBLEM_MARK = "✗"
 
-
-class FormatEditor(TextArea):
+class FormatEditor(MarkedEditor):
     """The TOML of a format, its templates highlighted, and the line that is wrong marked.
 
     Spaces that end a line or a string are shown as ``·``; the text has spaces all the same.
@@ -39,18 +33,16 @@ class FormatEditor(TextArea):
         "line that is wrong."
     )
     BINDINGS: ClassVar = bindings("format_editor")
+    CLASSES = "format-editor"
+    KINDS = KINDS
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"format-editor--{name}" for name in (*KINDS, "problem")
     }
 
     def __init__(self, text: str = "", *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         self._blanks: dict[int, list[tuple[int, int]]] = {}
-        self._problem_line: int | None = None
-        self._styles: dict[str, Style] = {}
         self._drawn: LRUCache[tuple[object, ...], Strip] = LRUCache(1024)
-        super().__init__(text, id=id, show_line_numbers=True, tab_behavior="focus")
-        self.register_theme(TextAreaTheme("format", syntax_styles=self._styles))
-        self.theme = "format"
+        super().__init__(text, id=id)
 
     def show_problem(self, line: int | None, sentence: str) -> None:
         """Say what is wrong with the text, or nothing.
@@ -59,31 +51,16 @@ class FormatEditor(TextArea):
             line: The line that is wrong, from 1; None where no line is to blame.
             sentence: What is wrong; empty for nothing.
         """
-        self._problem_line = None if line is None or not sentence else line - 1
+        self._problem = None if line is None or not sentence else (line - 1, 0)
         words = Content(f"{PROBLEM_MARK} {one_line(sentence)}") if sentence else None
         self.border_subtitle = words
         self.set_class(bool(sentence), "-problem")
         self._build_highlight_map()
         self.refresh()
 
-    def on_mount(self) -> None:
-        """Take the colours of the theme."""
-        self._take_styles()
-
-    def notify_style_update(self) -> None:
-        """The theme changed, and with it every colour."""
-        super().notify_style_update()
-        self.call_after_refresh(self._take_styles)
-
     def _take_styles(self) -> None:
-        if not self.is_attached:  # the screen was left meanwhile
-            return
-        self._styles.update(
-            {name: tone(self, f"format-editor--{name}") for name in (*KINDS, "problem")}
-        )
-        self._line_cache.clear()
         self._drawn.clear()
-        self.refresh()
+        super()._take_styles()
 
     # TextArea asks tree-sitter what is what, whose TOML knows nothing of the templates in strings.
 
@@ -95,8 +72,8 @@ class FormatEditor(TextArea):
             if kind == "blank":
                 self._blanks.setdefault(row, []).append((start, end))
             self._highlights[row].append((start, end, kind))
-        if self._problem_line is not None and self._problem_line < self.document.line_count:
-            self._highlights[self._problem_line].append((0, None, "problem"))
+        if self._problem is not None and self._problem[0] < self.document.line_count:
+            self._highlights[self._problem[0]].append((0, None, "problem"))
         for row, highlights in self._highlights.items():
             shown = self._shown(row)
             if not shown.isascii():
@@ -130,17 +107,6 @@ class FormatEditor(TextArea):
         """A line as it is shown."""
         return Text(self._shown(line_index), end="", no_wrap=True)
 
-    def render_line(self, y: int) -> Strip:
-        """Draw a line, with a mark beside its number if it is wrong."""
-        strip = super().render_line(y)
-        if self._problem_line is None or not self._wrong(y + self.scroll_offset.y):
-            return strip
-        mark = Segment(
-            PROBLEM_MARK, (self._theme.gutter_style or Style()) + self._styles["problem"]
-        )
-        at = self.gutter_width - 2
-        return Strip.join([strip.crop(0, at), Strip([mark]), strip.crop(at + 1)])
-
     def _render_line(self, y: int) -> Strip:
         # TextArea forgets every line at every key; those away from the cursor look as before.
         look = self._look(y + self.scroll_offset.y)
@@ -165,8 +131,3 @@ class FormatEditor(TextArea):
         wrapped = tuple(self.wrapped_document.get_offsets(row))
         size = self.size.width, self.gutter_width
         return row, column, wrapped, self._shown(row), highlights, *size, self.has_focus
-
-    def _wrong(self, y: int) -> bool:
-        if y >= self.wrapped_document.height:
-            return False
-        return self.wrapped_document.offset_to_location(Offset(0, y))[0] == self._problem_line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
@@ -11,8 +12,11 @@ from textual.widget import Widget
 from engine.browse import ProbeView
 from engine.flags import FLAGS
 from tui import words
+from tui.widgets.token_text import fit
 from tui.widgets.tones import tone
 
+_LEAST_FORMAT = 10
+"""Cells that the name of the format keeps."""
 _TITLES = {flag.name: flag.title for flag in FLAGS}
 
 
@@ -61,9 +65,14 @@ class QuestionHeader(Widget):
         gold = f"gold {row.gold} {texts.get(row.gold, '')}" if row.gold else "no gold option"
         line = self._styled(self._place, "strong")
         line.append(" · ", self._tone("dim")).append_text(self._styled(gold, "strong"))
-        for part in (row.subject, f"format {row.format}", order):
+        subject, named = words.one_line(row.subject), words.one_line(f"format {row.format}")
+        # The order says which option is which: a long format gives way to it.
+        others = sum(cell_len(f" · {part}") for part in (subject, order) if part)
+        taken = line.cell_len + others + len(" · …")
+        room = max(_LEAST_FORMAT, self.size.width - taken)
+        for part in (subject, fit(named, min(cell_len(named), room)), order):
             if part:
-                line.append(" · ", self._tone("dim")).append(words.one_line(part))
+                line.append(" · ", self._tone("dim")).append(part)
         return line.append(f" · {row.question_id}", self._tone("dim"))
 
     def _state(self, view: ProbeView) -> Text:

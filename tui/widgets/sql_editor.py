@@ -6,19 +6,14 @@ import asyncio
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events, on
 from textual.content import Content
-from textual.geometry import Offset
 from textual.message import Message
-from textual.strip import Strip
 from textual.widgets import TextArea
-from textual.widgets.text_area import Document, TextAreaTheme
+from textual.widgets.text_area import Document
 
 from tui.actions import bindings
-from tui.widgets.format_editor import PROBLEM_MARK
-from tui.widgets.tones import tone
+from tui.widgets.marked_editor import PROBLEM_MARK, MarkedEditor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +61,7 @@ def _sql() -> tuple[Any, str]:
     return language, query
 
 
-class SqlEditor(TextArea):
+class SqlEditor(MarkedEditor):
     """The text of one or several statements."""
 
     ACTION_SCOPE: ClassVar[str] = "sql_editor"
@@ -78,6 +73,8 @@ class SqlEditor(TextArea):
         "of an error."
     )
     BINDINGS: ClassVar = bindings("sql_editor")
+    CLASSES = "sql-editor"
+    KINDS = KINDS
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"sql-editor--{name}" for name in (*KINDS, "problem")}
 
     class Stepped(Message):
@@ -99,12 +96,8 @@ class SqlEditor(TextArea):
         """
         self._popup = popup
         self._suggest = suggest
-        self._styles: dict[str, Style] = {}
-        self._problem: Location | None = None
-        super().__init__(text, show_line_numbers=True, tab_behavior="focus")
+        super().__init__(text)
         self.register_language("sql", *_sql())
-        self.register_theme(TextAreaTheme("sql", syntax_styles=self._styles))
-        self.theme = "sql"
         self._suit_language()
 
     # The text
@@ -147,11 +140,6 @@ class SqlEditor(TextArea):
             self.language = wanted
             self.selection = selection
 
-    def _recompute_cursor_offset(self) -> None:
-        # While an undo takes lines away, TextArea asks where the cursor is before it is moved.
-        if self.cursor_location[0] < self.document.line_count:
-            super()._recompute_cursor_offset()  # type: ignore[no-untyped-call]
-
     # Errors
 
     def show_problem(self, location: Location | None, sentence: str) -> None:
@@ -180,40 +168,6 @@ class SqlEditor(TextArea):
             # TextArea counts in bytes, as tree-sitter does.
             start, stop = (len(line[:each].encode()) for each in (column, end))
             self._highlights[row].append((start, stop or None, "problem"))
-
-    def render_line(self, y: int) -> Strip:
-        """Draw a line, with a mark beside its number if it is wrong."""
-        strip = super().render_line(y)
-        number = y + self.scroll_offset.y
-        if self._problem is None or number >= self.wrapped_document.height:
-            return strip
-        if self.wrapped_document.offset_to_location(Offset(0, number))[0] != self._problem[0]:
-            return strip
-        style = (self._theme.gutter_style or Style()) + self._styles["problem"]
-        at = self.gutter_width - 2
-        return Strip.join(
-            [strip.crop(0, at), Strip([Segment(PROBLEM_MARK, style)]), strip.crop(at + 1)]
-        )
-
-    # Colours
-
-    def on_mount(self) -> None:
-        """Take the colours of the theme."""
-        self._take_styles()
-
-    def notify_style_update(self) -> None:
-        """The theme changed, and with it every colour."""
-        super().notify_style_update()
-        self.call_after_refresh(self._take_styles)
-
-    def _take_styles(self) -> None:
-        if not self.is_attached:  # the screen was left meanwhile
-            return
-        self._styles.update(
-            {name: tone(self, f"sql-editor--{name}") for name in (*KINDS, "problem")}
-        )
-        self._line_cache.clear()
-        self.refresh()
 
     # Completion
 
