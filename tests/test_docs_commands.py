@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pexpect
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from engine.client import WorkerClient
 from engine.demo import EMBEDDED_MODEL, FORMATS, QUESTIONS, demo_path
@@ -208,7 +209,15 @@ def test_the_commands_of_a_page_work_one_after_the_other(
 
 
 ROOT: Any = typer.main.get_command(app)
-COMMANDS = set(ROOT.commands)
+CONTEXT: Any = typer.Context(ROOT)
+COMMANDS = set(ROOT.list_commands(CONTEXT))
+
+
+def commands_of(command: Any) -> dict[str, Any]:
+    """The commands below a command."""
+    if not isinstance(command, TyperGroup):
+        return {}
+    return {name: command.get_command(CONTEXT, name) for name in command.list_commands(CONTEXT)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -218,7 +227,7 @@ def test_commands_in_the_text_of_a_page_exist_with_their_options(page: Path) -> 
         if words and (words[0].startswith("-") or words[0].endswith((".duckdb", "FILE"))):
             words.insert(0, "explore")
         command = ROOT
-        while words and (below := getattr(command, "commands", {})):
+        while words and (below := commands_of(command)):
             named = words.pop(0)
             command = below.get(named) or next(iter(below.values()))
             assert named in below or named.isupper(), code

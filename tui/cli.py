@@ -1,50 +1,74 @@
 """The ``logitscope`` command: data goes to standard output, talk to standard error.
 
 Exit codes: 0 done, 1 something the user can act on (one sentence says what), 2 wrong usage,
-130 cancelled. Heavy imports stay inside the commands, so that ``--help`` is immediate.
+130 cancelled. A command is imported once it is called, and imports what is heavy inside, so that
+every one of them and ``--help`` begin at once.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
 
 from engine.errors import CancelledError, LogitscopeError
-from tui.commands import (
-    config,
-    doctor,
-    edit,
-    explore,
-    export,
-    formats,
-    imports,
-    lab,
-    probe,
-    read,
-    report,
-    reread,
-    run,
-    serve,
-    sql,
-    sweep,
-    texts,
-)
 from tui.output import say
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
 
 EXIT_FAILED = 1
 EXIT_CANCELLED = 130
+
+COMMANDS = {
+    "explore": "explore:explore",
+    "serve": "serve:serve",
+    "run": "run:run",
+    "sweep": "sweep:sweep",
+    "probe": "probe:probe",
+    "show": "texts:show",
+    "samples": "texts:samples",
+    "branch": "texts:branch",
+    "edit": "edit:edit",
+    "lab": "lab:lab",
+    "import": "imports:import_",
+    "export": "export:export",
+    "sql": "sql:sql",
+    "read": "read:read",
+    "reread": "reread:reread",
+    "doctor": "doctor:doctor",
+    "report": "report:app",
+    "formats": "formats:app",
+    "config": "config:app",
+}
+"""Every command in the order of ``--help``: its module in :mod:`tui.commands`, and what of it."""
 
 
 class _ExploreByDefault(TyperGroup):
     """Without a command, or with a database in its place, the explorer opens."""
 
+    def list_commands(self, ctx: Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        made = getattr(import_module(f"tui.commands.{module}"), attribute)
+        above = typer.Typer(rich_markup_mode=None)
+        if isinstance(made, typer.Typer):
+            above.add_typer(made, name=cmd_name)
+        else:
+            above.command(cmd_name)(made)
+        return typer.main.get_group(above).commands[cmd_name]
+
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         first = args[0] if args else None
-        if first is None or (not first.startswith("-") and first not in self.commands):
+        if first is None or (not first.startswith("-") and first not in COMMANDS):
             args = ["explore", *args]
         return super().parse_args(ctx, args)
 
@@ -79,27 +103,6 @@ def _root(
     ] = False,
 ) -> None:
     del version
-
-
-app.command("explore")(explore.explore)
-app.command("serve")(serve.serve)
-app.command("run")(run.run)
-app.command("sweep")(sweep.sweep)
-app.command("probe")(probe.probe)
-app.command("show")(texts.show)
-app.command("samples")(texts.samples)
-app.command("branch")(texts.branch)
-app.command("edit")(edit.edit)
-app.command("lab")(lab.lab)
-app.command("import")(imports.import_)
-app.command("export")(export.export)
-app.command("sql")(sql.sql)
-app.command("read")(read.read)
-app.command("reread")(reread.reread)
-app.command("doctor")(doctor.doctor)
-app.add_typer(report.app, name="report")
-app.add_typer(formats.app, name="formats")
-app.add_typer(config.app, name="config")
 
 
 def main() -> None:
