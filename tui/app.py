@@ -21,12 +21,13 @@ from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.errors import StoreError
-from tui import themes
+from tui import garbage, themes
 from tui.actions import bindings
 from tui.announce import announce
 from tui.characters import KEEP_ORDER, REORDER
 from tui.config import Config, read_config
 from tui.events import ListingChanged, Noted, Problem, RunEnded, RunProgressed, SessionEvent
+from tui.garbage import QuietCollector
 from tui.palette import RegistryCommands
 from tui.palette_places import PickTheme, PlaceCommands, ThemeCommands, ThemesByWord
 from tui.restore import Restorer
@@ -85,6 +86,7 @@ class ExplorerApp(App[int], inherit_bindings=False):
         self._run_began: float | None = None
         self._tour_due = tour
         self.alone = False
+        self._collector: QuietCollector | None = None
         self._handlers: dict[signal.Signals, Any] = {}
         for theme in themes.OWN_THEMES:
             self.register_theme(theme)
@@ -142,8 +144,20 @@ class ExplorerApp(App[int], inherit_bindings=False):
         self._restorer.begin()
         self._leave_on_signals()
         self.call_after_refresh(self._read_runs)
+        if self.alone:
+            self.call_after_refresh(self._begin_collecting)
         if self.config.troubles:
             self.call_after_refresh(self._tell_troubles)
+
+    def _begin_collecting(self) -> None:
+        self._collector = QuietCollector()
+        self.set_interval(garbage.INTERVAL, self._collector.collect_when_quiet)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note that somebody is there."""
+        if self._collector is not None and isinstance(event, events.InputEvent):
+            self._collector.touch()
+        await super().on_event(event)
 
     def on_unmount(self) -> None:
         """Leave the terminal and the process as they were."""

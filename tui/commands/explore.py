@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,7 @@ def explore(
 ) -> None:
     """Open the explorer (the default)."""
     path = database_to_explore(db)
+    gc.disable()  # until the first screen is up: see tui.garbage
     from engine.database import LockedError
     from tui.app import run_explorer
 

@@ -46,7 +46,7 @@ TEACHING_MODEL = "Teaching model, trained on text written for it: no evidence ab
 QUIET = 0.05
 """Seconds that the cursor rests on a row before the options' texts are read."""
 REST = 0.15
-"""Seconds more after which the whole probe and its screen are read: it may be opened next."""
+"""Seconds more after which the whole probe is read: it may be opened next."""
 _TALL = 36
 _LARGEST_FIRST = frozenset({"marked", "entropy"})
 _NEED_ROWS = frozenset({"lab", "open_probe", "step_flagged", "mark", "rerun", "toggle_preview"})
@@ -136,6 +136,8 @@ class QuestionsScreen(Screen[None]):
         if listing is None:
             return
         self.query_one(FlagTabs).counts = listing.counts
+        if self._shown is None:
+            self.run_worker(self._load_question_screen(), group="load")
         if listing.query != self._shown:
             self._shown = listing.query
             self.query_one(FilterBar).show(listing.query.filter, listing.query.format)
@@ -145,6 +147,11 @@ class QuestionsScreen(Screen[None]):
         self._show_row()
         self.query_one(RunHeader).refresh()
         self.refresh_bindings()
+
+    async def _load_question_screen(self) -> None:
+        """Have the screen that opens next imported before it is asked for."""
+        await asyncio.sleep(REST)
+        await asyncio.to_thread(import_module, "tui.screens.question")
 
     def _show_query(self, query: Query) -> None:
         """Show the tab and the order that were asked for."""
@@ -217,7 +224,6 @@ class QuestionsScreen(Screen[None]):
             preview.question = question
         await asyncio.sleep(REST)
         self._session.read_ahead()
-        await asyncio.to_thread(import_module, "tui.screens.question")
 
     def _status(self) -> str:
         listing = self._session.listing
