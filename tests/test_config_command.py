@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from engine.paths import config_path
 from tui.actions import ACTIONS
-from tui.cli import app
 from tui.commands.config import PARTS, ConfigError
+from tui.commands.root import app
 from tui.themes import remember_pick
 
 

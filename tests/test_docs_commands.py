@@ -22,7 +22,7 @@ from engine.records import ProbeSettings
 from engine.runs import execute, plan_run
 from engine.store import open_store
 from tests.conftest import REPO
-from tui.cli import app
+from tui.commands.root import app
 
 PAGES = sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")])
 SHELL = {"", "console", "sh", "bash"}

@@ -12,7 +12,7 @@ from engine.demo import EMBEDDED_MODEL
 from engine.records import ProbeSettings
 from engine.runs import plan_run
 from engine.store import open_store
-from tui.cli import app
+from tui.commands.root import app
 
 pytestmark = pytest.mark.slow
 

@@ -19,6 +19,7 @@ FRONT = (
     "engine.demo",
     "engine.followups",
     "tui.cli",
+    "tui.commands.root",
     "tui.app",
 )
 BACK = ("engine.sampling", "engine.model", "engine.probe", "engine.extend")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from engine.store import open_store
 from engine.studies import STUDIES, Scope, study
 from engine.studies.report import Column, Report, Row, Table
-from tui.cli import app
+from tui.commands.root import app
 from tui.reports import as_json, as_tsv, command_of, filled, options_of
 
 TABLE = Table(

@@ -161,7 +161,7 @@ def _held_lines() -> int:
 
     gc.collect()
     objects = gc.get_objects()
-    owned = {id(each._styles_cache) for each in objects if isinstance(each, Widget)}
+    owned = {id(each._styles_cache) for each in objects if issubclass(type(each), Widget)}
     return sum(type(each) is StylesCache and id(each) not in owned for each in objects)
 
 

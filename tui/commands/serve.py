@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.commands.explore import database_to_explore
+from tui.opening import database_to_explore
 from tui.output import say
 
 LOOPBACK = "127.0.0.1"
