@@ -14,7 +14,7 @@ QUIET = 1.0
 """Seconds without a key before everything is searched."""
 INTERVAL = 0.5
 """Seconds between two looks at whether it is time to."""
-SELDOM = 50
+SELDOM = 25
 """Searches of newer objects before Python, never left in peace, searches the older ones too."""
 
 

@@ -68,14 +68,14 @@ class Listing:
         ids: Probe ids in order, int32.
         counts: Probes per flag under the query's condition; ``all`` counts them all.
         sought: The flag that next/previous flagged look for.
-        flagged: Ascending places in ``ids`` that have it, int64.
+        flagged: Ascending places in ``ids`` that have it, int32.
     """
 
     query: Query
     ids: NDArray[np.int32]
     counts: dict[str, int]
     sought: str
-    flagged: NDArray[np.int64]
+    flagged: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -102,7 +102,7 @@ def visited(
 
     array = np.array(ids, np.int32)
     places = [place for place, probe_id in enumerate(ids) if probe_id in flagged]
-    return Listing(query or Query(0), array, {}, sought, np.array(places, np.int64))
+    return Listing(query or Query(0), array, {}, sought, np.array(places, np.int32))
 
 
 def materialise(store: Store, query: Query, sought: str) -> Listing:
@@ -119,6 +119,6 @@ def materialise(store: Store, query: Query, sought: str) -> Listing:
     )
     counts = browse.flag_counts(store, query.run_id, condition)
     if query.flag is not None:
-        return Listing(query, ids, counts, query.flag, np.arange(len(ids)))
+        return Listing(query, ids, counts, query.flag, np.arange(len(ids), dtype=np.int32))
     mask = browse.flagged_mask(store, query.run_id, sought, ids)
-    return Listing(query, ids, counts, sought, np.flatnonzero(mask))
+    return Listing(query, ids, counts, sought, np.flatnonzero(mask).astype(np.int32))
