@@ -22,7 +22,7 @@ SIZES = pytest.mark.parametrize(
     "size", [(80, 24), (120, 40), (160, 45)], ids=["80x24", "120x40", "160x45"]
 )
 THEMES = pytest.mark.parametrize(
-    "theme", ["textual-dark", "textual-light"], ids=lambda name: name.removeprefix("textual-")
+    "theme", ["textual-dark", "logitscope-light"], ids=lambda name: name.split("-")[1]
 )
 
 Prepare = Callable[[Pilot[Any]], Awaitable[None]]

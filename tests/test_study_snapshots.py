@@ -60,7 +60,7 @@ def test_bars(demo: ExplorerApp, snap_compare: Compare, size: tuple[int, int]) -
 def test_lines_on_a_light_screen(
     demo: ExplorerApp, snap_compare: Compare, size: tuple[int, int]
 ) -> None:
-    demo.theme = "textual-light"
+    demo.theme = "logitscope-light"
     assert snap_compare(demo, terminal_size=size, run_before=after("s", "4", "v"))
 
 

@@ -10,6 +10,31 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.paths import state_folder
 
+LIGHT = Theme(
+    name="logitscope-light",
+    primary="#004578",
+    secondary="#0063b1",
+    accent="#8a4b00",
+    warning="#c77700",
+    error="#b3304f",
+    success="#1f6e3a",
+    foreground="#1c1c1c",
+    background="#f4f4f4",
+    surface="#ececec",
+    panel="#e2e2e2",
+    dark=False,
+    text_alpha=0.95,
+    variables={
+        "text-muted": "#4d4d4d",
+        "text-disabled": "#606060",
+        "text-accent": "#7d4400",
+        "text-warning": "#7d4400",
+        "text-error": "#96203c",
+        "text-success": "#1a5c31",
+        "footer-key-foreground": "#0063b1",
+    },
+)
+"""Textual's own light theme draws what is flagged, right or going too pale to read."""
 HIGH_CONTRAST = Theme(
     name="high-contrast",
     primary="#7cc4ff",
@@ -75,10 +100,10 @@ HIGH_CONTRAST_LIGHT = Theme(
         "border": "#000000",
     },
 )
-OWN_THEMES = (HIGH_CONTRAST, HIGH_CONTRAST_LIGHT)
+OWN_THEMES = (LIGHT, HIGH_CONTRAST, HIGH_CONTRAST_LIGHT)
 
-SHORT_NAMES = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}
-"""What the settings may call some of Textual's themes."""
+SHORT_NAMES = {"dark": "textual-dark", "light": LIGHT.name, "ansi": "ansi-dark"}
+"""What the settings may call some themes."""
 
 
 def theme_names() -> list[str]:
