@@ -59,9 +59,10 @@ class Bench:
         lines = self.lines(ComparisonView).splitlines()
         return next(line for line in lines if line.startswith(name))
 
-    async def open(self) -> None:
+    async def open(self, *, restored: bool = False) -> None:
         await settle(self.pilot)
-        await self.pilot.press("L")
+        if not restored:
+            await self.pilot.press("L")
         await until(self.pilot, self._there, "the baseline")
 
     def _there(self) -> bool:
@@ -103,9 +104,16 @@ def record(folder: Path) -> Path:
 
 @asynccontextmanager
 async def open_lab(
-    path: Path, *arguments: str, size: tuple[int, int] = LARGE, **more: Any
+    path: Path,
+    *arguments: str,
+    size: tuple[int, int] = LARGE,
+    restored: bool = False,
+    **more: Any,
 ) -> AsyncIterator[Bench]:
-    """The lab on the first question of a database; the arguments are those of the fake worker."""
+    """The lab on the first question of a database; the arguments are those of the fake worker.
+
+    ``restored``: it was left open, and comes again by itself.
+    """
 
     def client() -> WorkerClient:
         return WorkerClient(
@@ -116,7 +124,7 @@ async def open_lab(
     try:
         async with ExplorerApp(session).run_test(size=size) as pilot:
             opened = Bench(pilot)
-            await opened.open()
+            await opened.open(restored=restored)
             yield opened
     finally:
         session.close()

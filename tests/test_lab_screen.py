@@ -29,6 +29,7 @@ from tui.screens.choose_format import ChooseFormatScreen
 from tui.screens.lab import LabScreen
 from tui.screens.lab_file import LabFile, run_editor
 from tui.screens.question import QuestionScreen
+from tui.screens.questions import QuestionsScreen
 from tui.screens.save import SaveScreen
 from tui.screens.start import StartScreen
 from tui.screens.studies import StudyScreen
@@ -58,6 +59,37 @@ def opened(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> O
 def changed(text: str, old: str = "Answer:", new: str = "Reply:") -> str:
     assert old in text
     return text.replace(old, new)
+
+
+# Left and come back to
+
+
+async def test_a_format_that_was_not_saved_is_there_again(opened: Open) -> None:
+    async with opened() as bench:
+        first = bench.editor.text
+        text = changed(first)
+        await bench.write(text)
+        compared = bench.compared("A 0")
+    async with opened(restored=True) as again:
+        await again.quiet()
+        assert again.editor.text == text
+        assert again.compared("A 0") == compared
+        await again.pilot.press("ctrl+z")
+        assert again.editor.text == first
+        await again.pilot.press("ctrl+y", "escape", "escape")
+        await again.to(QuestionsScreen)
+    async with opened() as last:
+        assert last.editor.text == first, "it was left without being saved"
+
+
+async def test_a_broken_format_is_there_again(opened: Open) -> None:
+    async with opened() as bench:
+        text = bench.editor.text.replace("{{ options }}", "{{ nothing }}")
+        await bench.write(text)
+    async with opened(restored=True) as again:
+        await again.quiet()
+        assert again.editor.text == text
+        assert again.editor._problem is not None
 
 
 # What is shown

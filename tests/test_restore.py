@@ -95,6 +95,8 @@ async def test_other_screens_are_there_again(visits: Visits, place: str) -> None
         (State(run_id=1, flag="no_such_flag"), {}),
         (State(run_id=1, format="gone", filter="entropy > 0"), {"filter": "entropy > 0"}),
         (State(run_id=1, probe_id=999, screen="question", sort="entropy"), {"sort": "entropy"}),
+        (State(run_id=1, screen="lab", lab_probe_id=999, lab_text="name = 'gone'"), {}),
+        (State(run_id=1, screen="lab"), {}),
         (State(run_id=1, screen="a_screen_of_another_version"), {}),
     ],
 )

@@ -25,6 +25,7 @@ _SCOPES = {
     "runs": "runs",
     "study": "studies",
     "sql": "sql",
+    "lab": "lab",
 }
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from tui.events import ListingChanged, SessionEvent
 from tui.places import go_to, place_of
+from tui.screens.lab_opening import open_lab
 from tui.state import save_state
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ class Restorer:
         session, left = self._session, self._wanted
         run_id = session.query.run_id if session.query is not None else None
         same = (run_id, session.probe_id) == (left.run_id, left.probe_id)
-        if place != "questions" and (place != "question" or same):
+        if place == "lab":
+            probe_id, listing = left.lab_probe_id, session.listing
+            if probe_id is not None and listing is not None and listing.place(probe_id) is not None:
+                opening = open_lab(self._app.screen, session, probe_id, left.lab_text)
+                self._app.run_worker(opening)
+        elif place != "questions" and (place != "question" or same):
             self._app.run_worker(go_to(self._app, place))
 
     def _screen_changed(self, _: Screen[object]) -> None:

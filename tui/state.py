@@ -21,7 +21,7 @@ class State(msgspec.Struct, omit_defaults=True):
     """Where the user was.
 
     Attributes:
-        screen: ``questions``, ``question``, ``runs``, ``studies`` or ``sql``.
+        screen: ``questions``, ``question``, ``runs``, ``studies``, ``sql`` or ``lab``.
         run_id: The run that was shown.
         probe_id: The probe under the cursor.
         filter: The SQL condition in force; empty for none.
@@ -30,6 +30,8 @@ class State(msgspec.Struct, omit_defaults=True):
         sort: The column sorted by, or None.
         descending: Whether the largest came first.
         sql_text: What stood in the SQL editor.
+        lab_probe_id: The probe that the prompt lab was open on, or None.
+        lab_text: What stood in its editor.
         sizes: Sizes of resized panes in cells, by the pane's name.
     """
 
@@ -42,6 +44,8 @@ class State(msgspec.Struct, omit_defaults=True):
     sort: str | None = None
     descending: bool = False
     sql_text: str = ""
+    lab_probe_id: int | None = None
+    lab_text: str = ""
     sizes: dict[str, int] = msgspec.field(default_factory=dict)
 
 

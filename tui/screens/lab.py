@@ -67,13 +67,16 @@ class LabScreen(Screen[None]):
     AUTO_FOCUS = "FormatEditor"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own type
 
-    def __init__(self, session: Session, view: ProbeView, lab: Lab) -> None:
+    def __init__(
+        self, session: Session, view: ProbeView, lab: Lab, text: str | None = None
+    ) -> None:
         """Work on the format of a probe.
 
         Args:
             session: Whose worker is asked.
             view: The probe.
             lab: Of the probe; closed with the screen.
+            text: What stood in the editor when it was left; None: the probe's own format.
         """
         super().__init__()
         self._session = session
@@ -82,6 +85,7 @@ class LabScreen(Screen[None]):
         self._file = LabFile()
         self._sweep = LabSweep(session)
         self._first_text = format_toml(_named(lab.format))
+        self._left_text = text or self._first_text
         self._pause: Timer | None = None
         self._ask: TryFormat | None = None
         self._baseline: PromptFormat = lab.format
@@ -115,6 +119,8 @@ class LabScreen(Screen[None]):
         self._form.show(_named(self._lab.format))
         self._show_pane(0)
         self._try(self._lab.format)
+        self._remember(self._view.row.probe_id, self._left_text)
+        self._take(self._left_text)
         self.set_interval(FILE_CHECK, self._follow_file)
 
     def on_unmount(self) -> None:
@@ -127,6 +133,7 @@ class LabScreen(Screen[None]):
     @on(FormatEditor.Changed)
     def _changed(self) -> None:
         """Ask once typing pauses."""
+        self._remember(self._view.row.probe_id, self._editor.text)
         self._warned = False
         if self._pause is not None:
             self._pause.stop()
@@ -138,7 +145,8 @@ class LabScreen(Screen[None]):
         try:
             fmt = parse_format(self._editor.text, "format.toml")
         except FormatError as error:
-            self._take_back()
+            if self._results.baseline is not None:  # else the baseline is still being asked
+                self._take_back()
             line = _LINE.search(error.sentence)
             self._editor.show_problem(int(line[1]) if line else None, error.sentence)
             self._results.refuse_prompt(str(error))
@@ -232,7 +240,12 @@ class LabScreen(Screen[None]):
             self._warned = True
             self.notify("The format is not saved: escape again leaves it, ctrl+s saves it.")
         else:
+            self._remember(None, "")
             self.dismiss()
+
+    def _remember(self, probe_id: int | None, text: str) -> None:
+        """Have the format here again if the explorer is left, or ended, before it is saved."""
+        self._session.state.lab_probe_id, self._session.state.lab_text = probe_id, text
 
     def action_save(self) -> None:
         """Save the format."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import LogitscopeError
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from tui.session import Session
 
 
-async def open_lab(screen: Screen[None], session: Session, probe_id: int) -> None:
-    """Show the lab for a probe, or say why there can be none."""
+async def open_lab(
+    screen: Screen[Any], session: Session, probe_id: int, text: str | None = None
+) -> None:
+    """Show the lab for a probe, with the text it was left with; or say why there can be none."""
     try:
         view = await session.view_async(probe_id)
         lab = await session.lab(probe_id)
@@ -22,4 +24,4 @@ async def open_lab(screen: Screen[None], session: Session, probe_id: int) -> Non
         return
     from tui.screens.lab import LabScreen
 
-    screen.app.push_screen(LabScreen(session, view, lab))
+    screen.app.push_screen(LabScreen(session, view, lab, text))
