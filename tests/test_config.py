@@ -12,7 +12,6 @@ from tests.screen_help import LARGE, settle, text_of, until
 from tui.actions import ACTIONS
 from tui.app import ExplorerApp
 from tui.config import DEFAULTS, Settings, config_schema, default_file, read_config
-from tui.session import Session
 
 
 def read(text: str) -> tuple[Settings, list[str]]:
@@ -124,7 +123,7 @@ async def test_the_explorer_starts_with_the_good_part_and_says_what_is_wrong(
     explorer: ExplorerApp,
 ) -> None:
     config_path().write_text('theme = "nord"\ncolour = 1\nnoise = 2\n')
-    app = ExplorerApp(Session(explorer.session.store), read_config())
+    app = ExplorerApp(explorer.session, read_config())
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await settle(pilot)
         assert app.theme == "nord"

@@ -10,7 +10,6 @@ from tui.app import ExplorerApp
 from tui.config import Config, Settings
 from tui.keymap import check, clashes, is_key, is_typed, keys_of, split_keys
 from tui.screens.help import HelpScreen, sections
-from tui.session import Session
 from tui.widgets.filter_bar import FilterInput
 from tui.widgets.result_grid import ResultGrid
 
@@ -25,7 +24,7 @@ KEYS = {
 
 @pytest.fixture
 def remapped(explorer: ExplorerApp) -> ExplorerApp:
-    return ExplorerApp(Session(explorer.session.store), Config(settings=Settings(keys=KEYS)))
+    return ExplorerApp(explorer.session, Config(settings=Settings(keys=KEYS)))
 
 
 def test_the_keys_used_here_pass_the_check() -> None:

@@ -14,7 +14,6 @@ from tui.places import PLACES, place_of
 from tui.screens.question import QuestionScreen
 from tui.screens.questions import QuestionsScreen
 from tui.screens.studies import StudyScreen
-from tui.session import Session
 from tui.widgets.value_grid import ValueGrid
 
 
@@ -143,7 +142,7 @@ async def test_names_need_not_be_whole(explorer: ExplorerApp) -> None:
 
 async def test_nothing_is_offered_that_is_not_there(explorer: ExplorerApp) -> None:
     explorer.session.store._writer.execute("DELETE FROM runs")
-    app = ExplorerApp(Session(explorer.session.store))
+    app = ExplorerApp(explorer.session)
     async with app.run_test(size=LARGE) as pilot:
         await until(pilot, lambda: app.session.loaded)
         await settle(pilot)

@@ -641,7 +641,8 @@ async def test_every_row_is_exported_sorted_as_it_is_shown(
         await press(pilot, "e")
         explorer.screen.query_one(Input).value = str(path)
         await press(pilot, "enter")
-        assert "is there already" in text_of(explorer).replace("\n", " ")
+        said = explorer.screen.query_one("#problem", Static).content
+        assert str(said) == f"{path} is there already: enter again writes over it."
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(explorer.screen, SqlScreen), "the export")
 

@@ -12,8 +12,6 @@ from textual.widgets import Input
 
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.app import ExplorerApp
-from tui.config import Config, Settings
-from tui.session import Session
 from tui.themes import full_name, picked, picked_path, remember_pick, theme_names
 
 AA, AAA = 4.5, 7.0
@@ -48,7 +46,7 @@ async def test_what_is_picked_is_there_at_the_next_start(explorer: ExplorerApp) 
         await pilot.press("enter")
         await until(pilot, lambda: not CommandPalette.is_open(explorer))
         await until(pilot, lambda: explorer.theme == "high-contrast-light")
-    again = ExplorerApp(Session(explorer.session.store))
+    again = ExplorerApp(explorer.session)
     async with again.run_test(size=SMALL):
         assert again.theme == "high-contrast-light"
 
@@ -105,14 +103,14 @@ _NO_WORDS = re.compile("divider--line|tree--guides")
 async def test_every_part_of_every_screen_can_be_read(
     explorer: ExplorerApp, theme: str, least: float, keys: tuple[str, ...]
 ) -> None:
-    app = ExplorerApp(Session(explorer.session.store), Config(settings=Settings(theme=theme)))
-    async with app.run_test(size=LARGE) as pilot:
+    async with explorer.run_test(size=LARGE) as pilot:
+        explorer.theme = full_name(theme)
         await settle(pilot)
         for key in keys:
             await pilot.press(key)
             await settle(pilot)
         low = {}
-        for widget in app.screen.walk_children():
+        for widget in explorer.screen.walk_children():
             if widget.display and widget.size.area:
                 ratio = contrast(widget.colors[3], widget.background_colors[1])
                 if ratio < least:
@@ -134,7 +132,7 @@ async def test_no_color_draws_without_any(
     explorer: ExplorerApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = ExplorerApp(Session(explorer.session.store))
+    app = ExplorerApp(explorer.session)
     async with app.run_test(size=LARGE) as pilot:
         await settle(pilot)
         assert app.no_color

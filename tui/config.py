@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool,
         Meta(
             description="Whether the explorer opens a database where you left it: screen, run, "
-            "question, filter, order. --fresh does without once."
+            "question, filter, order, query, format. --fresh does without once."
         ),
     ] = True
     keys: Annotated[
