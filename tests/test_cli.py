@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.client import WorkerClient
 from tests.fake_worker import encode as fake_encode
 from tests.fake_worker import fake_command
 from tui import cli
+from tui.commands import COMMANDS
 
 REPLIES = [
     {"response": "The answer is B.", "options": {"A": "Rome", "B": "Paris"}},
@@ -45,21 +47,7 @@ def logitscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 def test_help_names_every_command(logitscope) -> None:
     shown = logitscope("--help").out
-    for command in (
-        "explore",
-        "serve",
-        "run",
-        "probe",
-        "sql",
-        "read",
-        "doctor",
-        "report",
-        "formats",
-        "show",
-        "samples",
-        "branch",
-        "edit",
-    ):
+    for command in COMMANDS:
         assert f"\n  {command} " in shown
 
 
@@ -68,6 +56,26 @@ def test_a_database_in_place_of_a_command_opens_the_explorer(logitscope, tmp_pat
     assert done.code == cli.EXIT_FAILED
     assert "There is no database" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("words", [[], ["some.duckdb"]])
+def test_the_explorer_opens_without_reading_the_other_commands(words: list[str]) -> None:
+    script = """
+import sys
+import tui.opening
+from tui.cli import main
+
+def opened(database):
+    read = [name for name in sys.modules if name in ("typer", "pydantic", "tui.commands.root")]
+    print(database, read)
+    return 7
+
+tui.opening.open_explorer = opened
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout == f"{words[0] if words else None} []\n"
 
 
 def test_an_unknown_option_is_wrong_usage(logitscope) -> None:
