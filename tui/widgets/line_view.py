@@ -67,6 +67,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """Make the lines anew: the content changed."""
         columns = self.scrollable_content_region.width
         if columns <= 0:
+            self._made_for = -1  # hidden: to be made once there is room
             return
         self._made_for = columns
         self._lines = list(self.make_lines(columns))
@@ -172,6 +173,11 @@ class RowView(LineView, inherit_bindings=False):
         self.remake()
         self._show_cursor()
 
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        super().on_resize()
+        self._show_cursor()
+
     def on_focus(self) -> None:
         """Draw the cursor in its bright colour."""
         self.refresh()
@@ -213,7 +219,7 @@ class RowView(LineView, inherit_bindings=False):
             self.post_message(self.Moved(self, row))
 
     def _show_cursor(self) -> None:
-        if not self.rows or not self._row_of_line:
+        if self.size.height <= self.sticky or self.cursor not in self._row_of_line:
             return
         first = self._row_of_line.index(self.cursor)
         last = first + self._row_of_line.count(self.cursor) - 1
