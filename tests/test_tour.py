@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,23 @@ def test_only_the_first_start_of_the_demo_begins_with_it(
     assert tour_seen() is before
 
 
-async def test_who_is_elsewhere_already_is_left_alone(sample_database: Path) -> None:
+async def test_who_is_elsewhere_already_is_left_alone(
+    sample_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = toured(open_store(sample_database))
+    called, go_on = threading.Event(), threading.Event()
+    load_runs = app.session.load_runs
+
+    def load_slowly() -> None:
+        called.set()
+        go_on.wait(10)
+        load_runs()
+
+    monkeypatch.setattr(app.session, "load_runs", load_slowly)
     async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, called.is_set)
         await app.push_screen(HelpScreen(app.screen))
+        go_on.set()
         await until(pilot, lambda: app.session.listing is not None)
         await settle(pilot)
         assert not _touring(app)
