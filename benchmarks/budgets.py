@@ -53,7 +53,6 @@ from engine.client import WorkerClient
 from engine.database import connect
 from engine.demo import demo_path, record_demo
 from engine.store import open_store
-from tui.opening import ESCAPE_DELAY
 from tui.widgets.question_columns import SORTABLE
 
 STRIP_BUDGET = 0.02
@@ -408,8 +407,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ledger.tell(report)
     report.note(
         "Back to the list is the escape key as most terminals send it, a byte that longer keys "
-        f"begin with too: up to {ESCAPE_DELAY} ms are waited for more (`ESCDELAY`), whatever the "
-        "explorer does."
+        "begin with too: Textual waits up to 100 ms for more (`ESCDELAY`), whatever the explorer "
+        "does."
     )
     report.note(
         "What probing costs against lm-eval, and how exact it is, are budgets as well: see "

@@ -33,7 +33,6 @@ from engine.demo import EMBEDDED_MODEL, QUESTIONS
 from engine.records import ProbeSettings
 from engine.runs import execute, plan_run
 from engine.store import open_store
-from tui.opening import ESCAPE_DELAY
 
 EXPLORER = Path(sys.executable).with_name("logitscope")
 SOURCE = QUESTIONS[-1][1]
@@ -271,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tell_keys(report, idle, busy)
     report.note(
         "Back to the list is the escape key as most terminals send it, a byte that longer keys "
-        f"begin with too: up to {ESCAPE_DELAY} ms are waited for more (`ESCDELAY`)."
+        "begin with too: Textual waits up to 100 ms for more (`ESCDELAY`)."
     )
     report.write()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +12,6 @@ from tui.output import progress_bar, say
 
 if TYPE_CHECKING:
     from engine.database import LockedError
-
-ESCAPE_DELAY = "50"
-"""Milliseconds that escape waits for the rest of a longer key; Textual's 100 are felt."""
 
 
 def open_explorer(
@@ -42,7 +38,6 @@ def open_explorer(
         StoreError: The database can't be opened, or there is none.
     """
     path = database_to_explore(db)
-    os.environ.setdefault("ESCDELAY", ESCAPE_DELAY)  # read once, when Textual is imported
     gc.disable()  # until the first screen is up: see tui.garbage
     from engine.database import LockedError
     from tui.app import run_explorer
