@@ -50,8 +50,10 @@ class Querying:
         self.cancel()
         return await self.ask(lambda: self.console.run(text))
 
-    async def ask(self, job: Callable[[], T]) -> T:
+    async def ask(self, job: Callable[[], T], *, aside: bool = False) -> T:
         """Do something with the console or one of its results, after what runs.
+
+        ``aside``: nobody waits for it, so that it does not count as running.
 
         Raises:
             LogitscopeError: What the job raises.
@@ -62,7 +64,7 @@ class Querying:
         def attempt() -> T:
             if asked != self._asked or self._closed:
                 raise CancelledError("The query was cancelled.")
-            self.began = time.monotonic()
+            self.began = None if aside else time.monotonic()
             try:
                 return job()
             finally:

@@ -221,7 +221,7 @@ class SqlScreen(Screen[None]):
         from engine.sql.catalog import read_catalog
 
         try:
-            await self._querying.ask(self._querying.console.own)
+            await self._querying.ask(self._querying.console.own, aside=True)
             self._catalog = await asyncio.to_thread(read_catalog, self._session.store)
         except LogitscopeError as error:
             self.notify(error.hint, title=error.sentence, severity="error", markup=False)
