@@ -47,7 +47,22 @@ def logitscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 def test_help_names_every_command(logitscope) -> None:
     shown = logitscope("--help").out
-    for command in COMMANDS:
+    for command in (
+        "explore",
+        "serve",
+        "run",
+        "probe",
+        "sql",
+        "read",
+        "doctor",
+        "report",
+        "formats",
+        "show",
+        "samples",
+        "branch",
+        "edit",
+        *COMMANDS,
+    ):
         assert f"\n  {command} " in shown
 
 

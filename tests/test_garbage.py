@@ -6,12 +6,15 @@ import gc
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from engine.errors import StoreError
 from tests.screen_help import SMALL, settle
 from tui.app import ExplorerApp
 from tui.garbage import SELDOM
+from tui.opening import open_explorer
 
 LIVES = """
 import gc, time, weakref
@@ -80,6 +83,14 @@ async def test_an_explorer_of_its_own_process_begins_with_the_first_screen(
         before = collector._touched
         await pilot.press("down")
         assert collector._touched > before
+
+
+def test_an_explorer_that_can_not_open_leaves_garbage_to_python(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.duckdb"
+    damaged.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(StoreError):
+        open_explorer(damaged)
+    assert gc.isenabled()
 
 
 async def test_an_explorer_inside_another_program_changes_nothing(explorer: ExplorerApp) -> None:

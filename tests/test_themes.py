@@ -12,7 +12,15 @@ from textual.widgets import Input
 
 from tests.screen_help import LARGE, SMALL, settle, text_of, until
 from tui.app import ExplorerApp
-from tui.themes import full_name, picked, picked_path, remember_pick, theme_names
+from tui.themes import (
+    LIGHT,
+    OWN_THEMES,
+    full_name,
+    picked,
+    picked_path,
+    remember_pick,
+    theme_names,
+)
 
 AA, AAA = 4.5, 7.0
 """Contrast that WCAG 2.2 asks of text: the usual (1.4.3) and the strictest level (1.4.6)."""
@@ -97,14 +105,15 @@ _NO_WORDS = re.compile("divider--line|tree--guides")
 
 
 @pytest.mark.parametrize(
-    ("theme", "least"), [("light", AA), ("high-contrast", AAA), ("high-contrast-light", AAA)]
+    ("theme", "least"),
+    [(theme.name, AA if theme is LIGHT else AAA) for theme in OWN_THEMES],
 )
 @pytest.mark.parametrize("keys", [(), ("enter",), ("p",), ("s", "1"), ("question_mark",), ("Q",)])
 async def test_every_part_of_every_screen_can_be_read(
     explorer: ExplorerApp, theme: str, least: float, keys: tuple[str, ...]
 ) -> None:
     async with explorer.run_test(size=LARGE) as pilot:
-        explorer.theme = full_name(theme)
+        explorer.theme = theme
         await settle(pilot)
         for key in keys:
             await pilot.press(key)

@@ -27,7 +27,6 @@ from tui.announce import announce
 from tui.characters import KEEP_ORDER, REORDER
 from tui.config import Config, read_config
 from tui.events import ListingChanged, Noted, Problem, RunEnded, RunProgressed, SessionEvent
-from tui.garbage import QuietCollector
 from tui.palette import RegistryCommands
 from tui.palette_places import PickTheme, PlaceCommands, ThemeCommands, ThemesByWord
 from tui.restore import Restorer
@@ -86,7 +85,7 @@ class ExplorerApp(App[int], inherit_bindings=False):
         self._run_began: float | None = None
         self._tour_due = tour
         self.alone = False
-        self._collector: QuietCollector | None = None
+        self._collector: garbage.QuietCollector | None = None
         self._handlers: dict[signal.Signals, Any] = {}
         for theme in themes.OWN_THEMES:
             self.register_theme(theme)
@@ -150,7 +149,7 @@ class ExplorerApp(App[int], inherit_bindings=False):
             self.call_after_refresh(self._tell_troubles)
 
     def _begin_collecting(self) -> None:
-        self._collector = QuietCollector()
+        self._collector = garbage.QuietCollector()
         self.set_interval(garbage.INTERVAL, self._collector.collect_when_quiet)
 
     async def on_event(self, event: events.Event) -> None:

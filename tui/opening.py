@@ -48,6 +48,8 @@ def open_explorer(
         if not (copy_if_locked or _copy_wanted(error)):
             raise
         return run_explorer(path, copy=True, demo=db is None, fresh=fresh)
+    finally:
+        gc.enable()  # also where there never was a first screen
 
 
 def database_to_explore(db: Path | None) -> Path:
