@@ -82,14 +82,18 @@ async def test_a_format_that_was_not_saved_is_there_again(opened: Open) -> None:
         assert last.editor.text == first, "it was left without being saved"
 
 
-async def test_a_broken_format_is_there_again(opened: Open) -> None:
+@pytest.mark.parametrize("delay", ["0", "1.5"])  # the model is there before the pause, or after
+async def test_a_broken_format_is_there_again(opened: Open, delay: str) -> None:
     async with opened() as bench:
         text = bench.editor.text.replace("{{ options }}", "{{ nothing }}")
         await bench.write(text)
-    async with opened(restored=True) as again:
+    async with opened("--load-delay", delay, restored=True) as again:
         await again.quiet()
         assert again.editor.text == text
         assert again.editor._problem is not None
+        assert again.compared("A 0")
+        await again.write(text.replace("{{ nothing }}", "{{ options }}"))
+        assert again.editor._problem is None
 
 
 # What is shown

@@ -141,6 +141,7 @@ class LabResults(Container):
     def rebase(self, trial: Trial) -> None:
         """Compare with this trial from now on."""
         self.baseline, self._now = trial, None
+        self._vocabulary = trial.ready.vocabulary
         self._comparison.rebase(self._side(trial))
         self._show_all()
 
@@ -150,8 +151,9 @@ class LabResults(Container):
             self._show_all()
 
     def refuse_prompt(self, sentence: str) -> None:
-        """Say why there is no prompt; what was found last stays."""
-        self._rest()
+        """Say why there is no prompt; what was found last stays, a baseline still asked comes."""
+        if self.baseline is not None:
+            self._rest()
         self._tokens.show_problem(sentence)
 
     def refuse_answer(self, sentence: str) -> None:
